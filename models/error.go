@@ -118,7 +118,7 @@ var (
 	ErrAssignmentEnded    = &Error{Code: "assignment_ended", Kind: KindConflict}
 	ErrUserInactive       = &Error{Code: "user_inactive", Kind: KindConflict}
 	ErrLastAdministrator  = &Error{Code: "last_administrator", Kind: KindConflict}
-	ErrTooManySessions    = &Error{Code: "too_many_streams", Kind: KindThrottled, RetryAfter: 30 * time.Second}
+	ErrTooManyStreams     = &Error{Code: "too_many_streams", Kind: KindThrottled, RetryAfter: 30 * time.Second}
 	ErrDeviceLimit        = &Error{Code: "too_many_devices", Kind: KindConflict}
 	ErrPasswordUnchanged  = Invalid("body.new_password", "password_unchanged")
 	ErrCurrentPassword    = Invalid("body.current_password", "wrong_password")
