@@ -1,0 +1,289 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
+
+	"lianqi/models"
+)
+
+// The adapter validates; what it says about it is a key with parameters ("min_length|8"), from which the kit makes the
+// code and the text. The parameters come from the spec, never from the request.
+const (
+	keyUnknownField = "unknown_field"
+	keyRequired     = "required"
+	keyDependent    = "required_with"
+	keyMismatch     = "wrong_type"
+	keyInvalidValue = "invalid_value"
+	fieldNotNull    = "not_null"
+)
+
+// mostFieldProblems bounds an answer, whatever the request contained.
+const mostFieldProblems = 50
+
+// configureOnce sets the adapter's package variables, before the first registration.
+var configureOnce = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false
+	huma.ErrorFormatter = formatKey
+	huma.NewError = func(status int, _ string, _ ...error) huma.StatusError {
+		code := codeByStatus(status)
+		text := problemText(code, status)
+		return &Problem{
+			Type: "urn:lianqi:problem:" + code, Title: text.title.zh, Status: status, Detail: text.detail.zh, Code: code,
+		}
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		x := exchangeOf(ctx.Context())
+		if x == nil {
+			return huma.NewError(status, message)
+		}
+		return x.adapterProblem(ctx.Context(), status, message, errs)
+	}
+	setKeys()
+})
+
+// setKeys replaces the adapter's English messages by keys. Templates without a verb drop arguments that may contain
+// what was sent.
+func setKeys() {
+	for target, key := range map[*string]string{
+		&validation.MsgUnexpectedProperty:                 keyUnknownField,
+		&validation.MsgExpectedRFC3339DateTime:            "invalid_date_time",
+		&validation.MsgExpectedRFC1123DateTime:            "invalid_date_time",
+		&validation.MsgExpectedRFC3339Date:                "invalid_date",
+		&validation.MsgExpectedRFC3339Time:                "invalid_time",
+		&validation.MsgExpectedRFC5322Email:               "invalid_email",
+		&validation.MsgExpectedRFC5322EmailBare:           "invalid_email",
+		&validation.MsgExpectedRFC5890Hostname:            "invalid_format",
+		&validation.MsgExpectedRFC2673IPv4:                "invalid_format",
+		&validation.MsgExpectedRFC2373IPv6:                "invalid_format",
+		&validation.MsgExpectedRFCIPAddr:                  "invalid_format",
+		&validation.MsgExpectedRFC3986URI:                 "invalid_uri",
+		&validation.MsgExpectedRFC3986AbsoluteURI:         "invalid_uri",
+		&validation.MsgExpectedRFC4122UUID:                "invalid_uuid",
+		&validation.MsgExpectedRFC6570URITemplate:         "invalid_format",
+		&validation.MsgExpectedRFC6901JSONPointer:         "invalid_format",
+		&validation.MsgExpectedRFC6901RelativeJSONPointer: "invalid_format",
+		&validation.MsgExpectedRegexp:                     "invalid_format",
+		&validation.MsgExpectedMatchAtLeastOneSchema:      "no_match",
+		&validation.MsgExpectedMatchExactlyOneSchema:      "no_match",
+		&validation.MsgExpectedNotMatchSchema:             "no_match",
+		&validation.MsgExpectedPropertyNameInObject:       "required",
+		&validation.MsgExpectedBoolean:                    "expected_boolean",
+		&validation.MsgExpectedDuration:                   "invalid_format",
+		&validation.MsgExpectedNumber:                     "expected_number",
+		&validation.MsgExpectedInteger:                    "expected_integer",
+		&validation.MsgExpectedString:                     "expected_string",
+		&validation.MsgExpectedBase64String:               "invalid_base64",
+		&validation.MsgExpectedArray:                      "expected_array",
+		&validation.MsgExpectedObject:                     "expected_object",
+		&validation.MsgExpectedArrayItemsUnique:           "not_unique",
+		&validation.MsgExpectedOneOf:                      "one_of|%v",
+		&validation.MsgExpectedConst:                      "one_of|%v",
+		&validation.MsgExpectedMinimumNumber:              "minimum|%v",
+		&validation.MsgExpectedExclusiveMinimumNumber:     "exclusive_minimum|%v",
+		&validation.MsgExpectedMaximumNumber:              "maximum|%v",
+		&validation.MsgExpectedExclusiveMaximumNumber:     "exclusive_maximum|%v",
+		&validation.MsgExpectedNumberBeMultipleOf:         "multiple_of|%v",
+		&validation.MsgExpectedMinLength:                  "min_length|%v",
+		&validation.MsgExpectedMaxLength:                  "max_length|%v",
+		&validation.MsgExpectedBePattern:                  "pattern",
+		&validation.MsgExpectedMatchPattern:               "pattern",
+		&validation.MsgExpectedMinItems:                   "min_items|%v",
+		&validation.MsgExpectedMaxItems:                   "max_items|%v",
+		&validation.MsgExpectedMinProperties:              "min_properties|%v",
+		&validation.MsgExpectedMaxProperties:              "max_properties|%v",
+		&validation.MsgExpectedRequiredProperty:           keyRequired + "|%v",
+		&validation.MsgExpectedDependentRequiredProperty:  keyDependent + "|%v|%v",
+		&validation.MsgExpectedResolvableSchemaRef:        "no_match|%s",
+	} {
+		*target = key
+	}
+}
+
+func formatKey(format string, args ...any) string {
+	if !strings.Contains(format, "%") {
+		return format
+	}
+	for i, arg := range args {
+		if number, ok := arg.(float64); ok {
+			args[i] = strconv.FormatFloat(number, 'f', -1, 64)
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}
+
+// fixedTexts are the adapter's messages that cannot be replaced, by their beginning.
+var fixedTexts = []struct{ prefix, key string }{
+	{"unknown query parameter", "unknown_parameter"},
+	{"required ", keyRequired},
+	{"invalid integer", "expected_integer"},
+	{"invalid float", "expected_number"},
+	{"invalid boolean", "expected_boolean"},
+	{"invalid date/time", "invalid_date_time"},
+	{"invalid url", "invalid_uri"},
+	{"expected value to match", "no_match"},
+	{"expected at most one value", "too_many_values"},
+	{"Multiple files received", "too_many_values"},
+	{"File required", "required"},
+	{"At least one file is required", "required"},
+	{"invalid ", keyInvalidValue},
+}
+
+// adapterProblem makes the problem for what the adapter found wrong with a request.
+func (x *exchange) adapterProblem(ctx context.Context, status int, message string, errs []error) *Problem {
+	if tooLarge(errs) {
+		return x.problem(codeBodyTooLarge, http.StatusRequestEntityTooLarge)
+	}
+	switch {
+	case status == http.StatusBadRequest && len(errs) == 0:
+		return x.problem(codeBodyRequired, status)
+	case status == http.StatusInternalServerError && message == "cannot read request body":
+		// The caller stopped sending: nothing of ours is wrong.
+		return x.problem(codeMalformedBody, http.StatusBadRequest)
+	case status == http.StatusUnprocessableEntity:
+		p := x.problem(codeValidationFailed, status)
+		p.Errors = fieldProblems(errs, x.language())
+		return p
+	case status >= http.StatusInternalServerError:
+		return x.problemOf(ctx, errors.Join(append(errs, errors.New(message))...))
+	}
+	return x.problem(codeByStatus(status), status)
+}
+
+func tooLarge(errs []error) bool {
+	var limit *http.MaxBytesError
+	for _, err := range errs {
+		// A form is reported as a text, without the error itself.
+		if errors.As(err, &limit) || strings.Contains(err.Error(), "http: request body too large") {
+			return true
+		}
+	}
+	return false
+}
+
+func codeByStatus(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return codeMalformedBody
+	case http.StatusUnauthorized:
+		return models.ErrUnauthenticated.Code
+	case http.StatusForbidden:
+		return models.ErrForbidden.Code
+	case http.StatusNotFound:
+		return models.ErrNotFound.Code
+	case http.StatusRequestTimeout:
+		return codeBodyTimeout
+	case http.StatusRequestEntityTooLarge:
+		return codeBodyTooLarge
+	case http.StatusUnsupportedMediaType:
+		return codeUnsupportedMediaType
+	case http.StatusUnprocessableEntity:
+		return codeValidationFailed
+	case http.StatusTooManyRequests:
+		return models.ErrThrottled.Code
+	case http.StatusServiceUnavailable:
+		return models.ErrUnavailable.Code
+	default:
+		return models.ErrInternal.Code
+	}
+}
+
+func fieldProblems(errs []error, lang language) []FieldProblem {
+	problems := make([]FieldProblem, 0, min(len(errs), mostFieldProblems))
+	for _, err := range errs {
+		var detail *huma.ErrorDetail
+		if !errors.As(err, &detail) {
+			detail = &huma.ErrorDetail{Location: "body"}
+		}
+		code, location, params := interpret(detail)
+		problems = append(problems, FieldProblem{Location: location, Code: code, Message: fieldText(code, params, lang)})
+	}
+	sort.SliceStable(problems, func(i, j int) bool {
+		if problems[i].Location != problems[j].Location {
+			return problems[i].Location < problems[j].Location
+		}
+		return problems[i].Code < problems[j].Code
+	})
+	return problems[:min(len(problems), mostFieldProblems)]
+}
+
+// interpret finds code, location and parameters of what the adapter reports.
+func interpret(detail *huma.ErrorDetail) (code, location string, params []string) {
+	location = safeLocation(detail)
+	key, rest, _ := strings.Cut(detail.Message, "|")
+	if _, ok := fieldTexts[key]; !ok {
+		key, rest = keyInvalidValue, ""
+		for _, fixed := range fixedTexts {
+			if strings.HasPrefix(detail.Message, fixed.prefix) {
+				key = fixed.key
+				break
+			}
+		}
+	}
+	switch key {
+	case keyRequired:
+		if rest != "" {
+			location += "." + rest
+		}
+		return key, location, nil
+	case keyDependent:
+		missing, with, _ := strings.Cut(rest, "|")
+		return key, location + "." + missing, []string{with}
+	case keyMismatch:
+		if rest != "" {
+			location += "." + rest
+		}
+		return key, location, nil
+	}
+	if rest != "" {
+		params = strings.Split(rest, "|")
+	}
+	return key, location, params
+}
+
+var (
+	safeName    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	safeSegment = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}(\[[0-9]{1,9}\])*$`)
+)
+
+// safeLocation keeps of a location what the contract could have named: a caller's own property or parameter names are
+// repeated only when they are as short and plain as ours.
+func safeLocation(detail *huma.ErrorDetail) string {
+	location := detail.Location
+	if object, ok := detail.Value.(map[string]any); ok && detail.Message == keyUnknownField {
+		for name := range object {
+			if parent, found := strings.CutSuffix(location, "."+name); found && !safeName.MatchString(name) {
+				location = parent
+				break
+			}
+		}
+	}
+	if name, ok := strings.CutPrefix(location, "query."); ok && !safeSegment.MatchString(name) {
+		return "query"
+	}
+	if !strings.HasPrefix(location, "body") {
+		return location
+	}
+	kept := 0
+	for i, segment := range strings.Split(location, ".") {
+		if !safeSegment.MatchString(segment) {
+			break
+		}
+		if i > 0 {
+			kept++
+		}
+		kept += len(segment)
+	}
+	return location[:kept]
+}
