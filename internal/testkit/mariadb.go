@@ -1,3 +1,4 @@
+// Package testkit gives tests real parts to work with: a database server of their own, exchanges held to the contract.
 package testkit
 
 import (
@@ -24,7 +25,7 @@ import (
 )
 
 // ErrNoMariaDB means that this machine has no MariaDB server to start.
-var ErrNoMariaDB = errors.New("no mariadbd and mariadb-install-db on this machine; on Debian: apt-get install mariadb-server-core")
+var ErrNoMariaDB = errors.New("no mariadbd and mariadb-install-db on this machine; on Debian: apt-get install mariadb-server-core mariadb-client-core")
 
 // MariaDB makes an empty database for one test and returns its DSN, in the driver's form without options. The
 // server behind it is private to the process and shared by its tests; the database is dropped when the test ends,
