@@ -8,11 +8,13 @@ type Problem struct {
 	EnterpriseID ID
 	VisitID      *ID
 	ReporterID   ID
-	Category     Category
-	Urgency      Urgency
-	Title        string
-	Description  string
-	State        ProblemState
+	// ReporterDepartmentID is the reporter's department when it was reported.
+	ReporterDepartmentID *ID
+	Category             Category
+	Urgency              Urgency
+	Title                string
+	Description          string
+	State                ProblemState
 	// DepartmentID is where the problem was routed; nil leaves it with the dispatcher.
 	DepartmentID *ID
 	// HappenedAt is when it was heard: the time of the visit. ReportedAt is when the server got to know it;

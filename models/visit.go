@@ -82,7 +82,8 @@ func (v *Visit) Receive(author Actor, phoneClock *time.Time, now time.Time) erro
 			return ErrDuplicateProblemID
 		}
 		ids[p.ID] = true
-		p.EnterpriseID, p.VisitID, p.ReporterID = v.EnterpriseID, &v.ID, author.UserID
+		p.EnterpriseID, p.VisitID = v.EnterpriseID, &v.ID
+		p.ReporterID, p.ReporterDepartmentID = author.UserID, author.DepartmentID
 		p.State, p.HappenedAt, p.ReportedAt, p.UpdatedAt, p.Version = ProblemReported, v.StartedAt, now, now, 1
 	}
 	return v.checkTimes(now)

@@ -128,10 +128,12 @@ CREATE TABLE devices (
     platform VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     provider VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     push_token VARCHAR(4096) NOT NULL,
+    token_hash BINARY(32) NOT NULL,
     name VARCHAR(200) NOT NULL,
     updated_at BIGINT NOT NULL,
     CONSTRAINT devices_fk_user_id FOREIGN KEY (user_id) REFERENCES users (id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX devices_token ON devices (token_hash);
 CREATE INDEX devices_user ON devices (user_id);
 
 CREATE TABLE campaigns (
@@ -224,6 +226,7 @@ CREATE TABLE problems (
     visit_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
     place INT NOT NULL,
     reporter_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    reporter_department_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
     category VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     urgency VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     title VARCHAR(200) NOT NULL,
@@ -237,11 +240,13 @@ CREATE TABLE problems (
     CONSTRAINT problems_fk_enterprise_id FOREIGN KEY (enterprise_id) REFERENCES enterprises (id),
     CONSTRAINT problems_fk_visit_id FOREIGN KEY (visit_id) REFERENCES visits (id),
     CONSTRAINT problems_fk_reporter_id FOREIGN KEY (reporter_id) REFERENCES users (id),
+    CONSTRAINT problems_fk_reporter_department_id FOREIGN KEY (reporter_department_id) REFERENCES departments (id),
     CONSTRAINT problems_fk_department_id FOREIGN KEY (department_id) REFERENCES departments (id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX problems_reported ON problems (reported_at, id);
 CREATE INDEX problems_enterprise ON problems (enterprise_id, reported_at, id);
 CREATE INDEX problems_reporter ON problems (reporter_id, reported_at, id);
+CREATE INDEX problems_reporter_department ON problems (reporter_department_id, reported_at, id);
 CREATE INDEX problems_department ON problems (department_id, reported_at, id);
 CREATE INDEX problems_visit ON problems (visit_id, place);
 

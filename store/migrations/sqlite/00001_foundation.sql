@@ -121,9 +121,11 @@ CREATE TABLE devices (
     platform   TEXT    NOT NULL,
     provider   TEXT    NOT NULL,
     push_token TEXT    NOT NULL,
+    token_hash BLOB    NOT NULL,
     name       TEXT    NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX devices_token ON devices (token_hash);
 CREATE INDEX devices_user ON devices (user_id);
 
 CREATE TABLE campaigns (
@@ -206,6 +208,7 @@ CREATE TABLE problems (
     visit_id      TEXT    REFERENCES visits (id),
     place         INTEGER NOT NULL,
     reporter_id   TEXT    NOT NULL REFERENCES users (id),
+    reporter_department_id TEXT REFERENCES departments (id),
     category      TEXT    NOT NULL,
     urgency       TEXT    NOT NULL,
     title         TEXT    NOT NULL,
@@ -220,6 +223,7 @@ CREATE TABLE problems (
 CREATE INDEX problems_reported ON problems (reported_at, id);
 CREATE INDEX problems_enterprise ON problems (enterprise_id, reported_at, id);
 CREATE INDEX problems_reporter ON problems (reporter_id, reported_at, id);
+CREATE INDEX problems_reporter_department ON problems (reporter_department_id, reported_at, id);
 CREATE INDEX problems_department ON problems (department_id, reported_at, id);
 CREATE INDEX problems_visit ON problems (visit_id, place);
 

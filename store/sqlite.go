@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+	"gorm.io/driver/sqlite"
+	_ "modernc.org/sqlite" // the pure Go driver "sqlite"
+)
+
+// readers is how many SQLite connections read at once: reading is bound by the processor, not by waiting.
+const readers = 4
+
+func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(opts.Dir, FileName)
+	db = &DB{driver: driverSQLite, opts: opts}
+	defer func() {
+		if err != nil {
+			db.abandon()
+		}
+	}()
+	if !opts.ReadOnly {
+		db.lock = flock.New(path + ".lock")
+		if held, err := db.lock.TryLock(); err != nil {
+			return nil, err
+		} else if !held {
+			db.lock = nil
+			return nil, ErrLocked
+		}
+		if db.writes, err = sql.Open("sqlite", sqliteDSN(path)); err != nil {
+			return nil, err
+		}
+		db.writes.SetMaxOpenConns(1)
+		if err := db.writes.PingContext(ctx); err != nil {
+			return nil, fmt.Errorf("opening %s: %w", path, err)
+		}
+	}
+	if db.reads, err = sql.Open("sqlite", sqliteDSN(path)+"&_pragma=query_only(1)"); err != nil {
+		return nil, err
+	}
+	db.reads.SetMaxOpenConns(readers)
+	db.reads.SetMaxIdleConns(readers)
+	if db.gorm, err = newGORM(sqlite.New(sqlite.Config{Conn: db.reads}), true); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// startWriter begins to accept writes; the schema must be in place, for the writer keeps the only write connection.
+func (db *DB) startWriter(ctx context.Context) error {
+	g, err := newGroup(ctx, db)
+	if err != nil {
+		return err
+	}
+	db.group = g
+	return nil
+}
+
+// abandon closes what a failed Open has opened.
+func (db *DB) abandon() {
+	if db.reads != nil {
+		_ = db.reads.Close()
+	}
+	if db.writes != nil {
+		_ = db.writes.Close()
+	}
+	if db.lock != nil {
+		_ = db.lock.Unlock()
+	}
+}
+
+// sqliteDSN holds the settings that durability and speed rest on: FULL makes a commit survive a power cut, and
+// temp_store=MEMORY keeps the journal of savepoints out of files, without which they halve the throughput.
+func sqliteDSN(path string) string {
+	q := url.Values{}
+	for _, p := range []string{
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
+	} {
+		q.Add("_pragma", p)
+	}
+	q.Set("_txlock", "immediate")
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
