@@ -95,3 +95,14 @@ func CompleteCreditCode(first17 string) string {
 	}
 	return first17 + string(check)
 }
+
+// Check tells what is impossible in an enterprise.
+func (e Enterprise) Check() error {
+	switch {
+	case !ValidCreditCode(e.CreditCode):
+		return Invalid("body.credit_code", "credit_code")
+	case e.ResumedOn != "" && e.Resumption != ResumptionResumed:
+		return Invalid("body.resumed_on", "not_resumed")
+	}
+	return nil
+}

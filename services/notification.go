@@ -1,0 +1,186 @@
+package services
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"lianqi/models"
+	"lianqi/store"
+)
+
+// Notifications keeps the inboxes, the phones that ring for them, and the streams that follow them.
+type Notifications struct {
+	db  *store.DB
+	bus *bus
+}
+
+func newNotifications(db *store.DB) *Notifications {
+	n := &Notifications{db: db, bus: newBus()}
+	db.OnCommit(n.bus.wake)
+	return n
+}
+
+// List gives the actor's inbox, the newest first, and how many of all are unread.
+func (s *Notifications) List(ctx context.Context, who models.Actor, unreadOnly bool, page store.Page) (list []models.Notification, next *store.Mark, unread int, err error) {
+	q := s.db.Read(ctx)
+	list, next, err = q.Notifications(who.Scope(), unreadOnly, page)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	unread, err = q.Unread(who.Scope())
+	return list, next, unread, err
+}
+
+// Read marks one notification as read; again changes nothing. Errors: not_found.
+func (s *Notifications) Read(ctx context.Context, who models.Actor, id models.ID) (n models.Notification, err error) {
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		n, err = tx.ReadNotification(who.Scope(), id)
+		return err
+	})
+	return n, err
+}
+
+// ReadAll marks everything the actor has got so far as read and tells how many that were.
+func (s *Notifications) ReadAll(ctx context.Context, who models.Actor) (read int, err error) {
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		read, err = tx.ReadNotifications(who.Scope())
+		return err
+	})
+	return read, err
+}
+
+// PutDevice makes a phone ring for the actor. Errors: not_found when the id is another user's, too_many_devices.
+func (s *Notifications) PutDevice(ctx context.Context, who models.Actor, d models.Device) (models.Device, error) {
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		d.UserID, d.UpdatedAt = who.UserID, tx.Now()
+		if err := tx.PutDevice(d); err != nil {
+			return err
+		}
+		return tx.BindDevice(who.SessionID, d.ID)
+	})
+	return d, err
+}
+
+// DeleteDevice makes a phone of the actor's silent. Errors: not_found.
+func (s *Notifications) DeleteDevice(ctx context.Context, who models.Actor, id models.ID) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.DeleteDevice(who.UserID, id) })
+}
+
+// Event is a notification as it comes on a stream; Seq is where to resume after it.
+type Event struct {
+	Seq          int64
+	Notification models.Notification
+}
+
+const (
+	// eventsAtOnce is how many changes one look reads.
+	eventsAtOnce = 100
+	// pollTime is how often a stream looks for what other servers have written.
+	pollTime = time.Second
+)
+
+// Head is where the actor's stream stands now: a stream that does not resume begins after it.
+func (s *Notifications) Head(ctx context.Context, who models.Actor) (int64, error) {
+	stream := models.UserStream(who.UserID)
+	heads, err := s.db.Read(ctx).Heads([]models.Stream{stream})
+	return heads[stream], err
+}
+
+// After gives the unread notifications of the actor that came after seq, and where to go on from.
+func (s *Notifications) After(ctx context.Context, who models.Actor, seq int64) (events []Event, next int64, err error) {
+	q := s.db.Read(ctx)
+	changes, err := q.ChangesAfter(models.UserStream(who.UserID), seq, 0, eventsAtOnce)
+	if err != nil || len(changes) == 0 {
+		return nil, seq, err
+	}
+	next = changes[len(changes)-1].Seq
+	var ids []models.ID
+	for _, c := range changes {
+		if c.Kind == models.KindNotification {
+			ids = append(ids, c.RecordID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, next, nil
+	}
+	list, err := q.NotificationsByID(who.Scope(), ids)
+	if err != nil {
+		return nil, seq, err
+	}
+	byID := make(map[models.ID]models.Notification, len(list))
+	for _, n := range list {
+		byID[n.ID] = n
+	}
+	for _, c := range changes {
+		if n, ok := byID[c.RecordID]; ok && n.ReadAt == nil {
+			events = append(events, Event{c.Seq, n})
+			// Of several changes to one notification the first says all there is to say.
+			delete(byID, c.RecordID)
+		}
+	}
+	return events, next, nil
+}
+
+// Wait returns when something may have come for the user, after pollTime at the latest, or when ctx ends. The channel
+// is got from Listen.
+func (s *Notifications) Wait(ctx context.Context, woken <-chan struct{}) {
+	timer := time.NewTimer(pollTime)
+	defer timer.Stop()
+	select {
+	case <-woken:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Listen announces a stream of the user's; the channel gets a value whenever this server has written something for
+// them. Errors: too_many_streams.
+func (s *Notifications) Listen(user models.ID) (woken <-chan struct{}, stop func(), err error) {
+	return s.bus.listen(user)
+}
+
+// maxStreams is how many streams one user may hold open: a phone and a few browsers.
+const maxStreams = 8
+
+// bus wakes the streams of users for whom this server has written something.
+type bus struct {
+	mu      sync.Mutex
+	streams map[models.Stream]map[chan struct{}]struct{}
+}
+
+func newBus() *bus { return &bus{streams: map[models.Stream]map[chan struct{}]struct{}{}} }
+
+func (b *bus) wake(streams []models.Stream) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range streams {
+		for woken := range b.streams[s] {
+			select {
+			case woken <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (b *bus) listen(user models.ID) (<-chan struct{}, func(), error) {
+	name, woken := models.UserStream(user), make(chan struct{}, 1)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.streams[name]) >= maxStreams {
+		return nil, nil, models.ErrTooManyStreams
+	}
+	if b.streams[name] == nil {
+		b.streams[name] = map[chan struct{}]struct{}{}
+	}
+	b.streams[name][woken] = struct{}{}
+	return woken, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.streams[name], woken)
+		if len(b.streams[name]) == 0 {
+			delete(b.streams, name)
+		}
+	}, nil
+}

@@ -1,0 +1,269 @@
+package services
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"lianqi/models"
+	"lianqi/store"
+)
+
+// Sync tells a phone everything in its scope that changed since it asked last.
+type Sync struct {
+	db   *store.DB
+	keys *keyring
+}
+
+const (
+	// MaxSync is how many changes one answer holds at most.
+	MaxSync = 500
+	// maxWalk is how many entries of streams one request looks at: more than it answers when most are out of scope.
+	maxWalk = 4 * MaxSync
+)
+
+// SyncChange is one record that the phone must store, or forget when Gone. Of the records one is set.
+type SyncChange struct {
+	Kind         models.RecordKind
+	ID           models.ID
+	Gone         bool
+	Enterprise   *models.Enterprise
+	Assignment   *models.Assignment
+	Visit        *models.Visit
+	Problem      *models.Problem
+	Notification *models.Notification
+}
+
+// SyncPage is a piece of what changed; More says to ask again at once.
+type SyncPage struct {
+	Changes []SyncChange
+	Cursor  string
+	More    bool
+	// Restart says that the cursor was of another epoch or unreadable history: what the phone has must be replaced by
+	// what follows.
+	Restart bool
+}
+
+// Changes gives up to limit changes after the cursor; an empty cursor begins at the beginning. It never misses a
+// change and may repeat one. Errors: invalid_cursor.
+func (s *Sync) Changes(ctx context.Context, who models.Actor, text string, limit int) (page SyncPage, err error) {
+	q := s.db.Read(ctx)
+	epoch, err := s.epoch(q)
+	if err != nil {
+		return page, err
+	}
+	cursor := models.Cursor{Epoch: epoch}
+	if text != "" {
+		if cursor, err = s.decode(ctx, text); err != nil {
+			return page, err
+		}
+		if cursor.Epoch != epoch || len(cursor.Read) > 0 && !ownedBy(cursor, who) {
+			cursor = models.Cursor{Epoch: epoch}
+			page.Restart = true
+		}
+	}
+	w := walk{q: q, scope: who.Scope(), limit: limit, seen: map[models.ID]bool{}}
+	cursor.Read, err = w.run(cursor.Read)
+	if err != nil {
+		return page, err
+	}
+	page.Changes, page.More = w.changes, w.more
+	page.Cursor = cursor.Encode(s.keys.newest())
+	return page, nil
+}
+
+func (s *Sync) epoch(q *store.Queries) (models.ID, error) {
+	text, err := q.Epoch()
+	if err != nil {
+		return models.ID{}, err
+	}
+	return uuid.Parse(text)
+}
+
+func (s *Sync) decode(ctx context.Context, text string) (models.Cursor, error) {
+	id, ok := models.CursorKey(text)
+	if !ok {
+		return models.Cursor{}, models.ErrCursor
+	}
+	key, ok := s.keys.find(ctx, id)
+	if !ok {
+		return models.Cursor{}, models.ErrCursor
+	}
+	return models.DecodeCursor(text, key)
+}
+
+// ownedBy tells whether the cursor was made for the actor: every cursor follows its owner's own stream.
+func ownedBy(c models.Cursor, who models.Actor) bool {
+	own := models.UserStream(who.UserID)
+	for _, f := range c.Read {
+		if f.Stream == own {
+			return true
+		}
+	}
+	return false
+}
+
+// walk reads streams from where the phone stands, at most limit records and maxWalk entries.
+type walk struct {
+	q       *store.Queries
+	scope   models.Scope
+	limit   int
+	changes []SyncChange
+	more    bool
+	// seen are the records of this answer: one that stands on several streams is told once.
+	seen   map[models.ID]bool
+	looked int
+}
+
+func (w *walk) run(read []models.Followed) ([]models.Followed, error) {
+	plan := w.scope.Resume(read)
+	names := make([]models.Stream, len(plan))
+	for i, f := range plan {
+		names[i] = f.Stream
+	}
+	heads, err := w.q.Heads(names)
+	if err != nil {
+		return nil, err
+	}
+	after := make([]models.Followed, 0, len(plan))
+	for _, f := range plan {
+		ended, err := w.stream(&f, heads[f.Stream])
+		if err != nil {
+			return nil, err
+		}
+		if ended {
+			// The rest of a stream that is still in scope is followed from where the walk ended.
+			if again, ok := w.goesOn(f); ok {
+				after = append(after, again)
+				w.more = w.more || heads[f.Stream] > again.Seq
+			}
+			continue
+		}
+		after = append(after, f)
+	}
+	return after, nil
+}
+
+// goesOn gives the stream in the mode it has now, when it left its old mode and not the scope.
+func (w *walk) goesOn(left models.Followed) (models.Followed, bool) {
+	for _, f := range w.scope.Follows() {
+		if f.Stream == left.Stream {
+			f.Seq = left.Until
+			return f, true
+		}
+	}
+	return models.Followed{}, false
+}
+
+// stream reads one stream as far as the limits allow; ended tells that a Leaving walk is through.
+func (w *walk) stream(f *models.Followed, head int64) (ended bool, err error) {
+	end := head
+	if f.Mode == models.Leaving {
+		end = f.Until
+	}
+	for f.Seq < end {
+		room := min(w.limit-len(w.changes), maxWalk-w.looked)
+		if room <= 0 {
+			w.more = true
+			return false, nil
+		}
+		entries, err := w.q.ChangesAfter(f.Stream, f.Seq, end, room)
+		if err != nil {
+			return false, err
+		}
+		if err := w.tell(f, entries); err != nil {
+			return false, err
+		}
+		w.looked += len(entries)
+		if len(entries) < room {
+			f.Seq = end
+		} else {
+			f.Seq = entries[len(entries)-1].Seq
+		}
+	}
+	return f.Mode == models.Leaving, nil
+}
+
+// tell loads the records of the entries and decides for each whether the phone stores it, forgets it, or never knew.
+func (w *walk) tell(f *models.Followed, entries []models.Change) error {
+	ids := map[models.RecordKind][]models.ID{}
+	var fresh []models.Change
+	for _, c := range entries {
+		if !w.seen[c.RecordID] {
+			w.seen[c.RecordID] = true
+			fresh = append(fresh, c)
+			ids[c.Kind] = append(ids[c.Kind], c.RecordID)
+		}
+	}
+	found, err := w.load(ids)
+	if err != nil {
+		return err
+	}
+	for _, c := range fresh {
+		change, visible := found[c.RecordID]
+		switch {
+		case visible && f.Mode != models.Leaving:
+			w.changes = append(w.changes, change)
+		case !visible && (f.Mode == models.Leaving || f.Mode == models.FollowAll) && syncable(c.Kind):
+			w.changes = append(w.changes, SyncChange{Kind: c.Kind, ID: c.RecordID, Gone: true})
+		}
+	}
+	return nil
+}
+
+func syncable(kind models.RecordKind) bool {
+	switch kind {
+	case models.KindEnterprise, models.KindAssignment, models.KindVisit, models.KindProblem, models.KindNotification:
+		return true
+	}
+	return false
+}
+
+// load finds which of the records are in scope, one query a kind (two for visits, which carry their problems).
+func (w *walk) load(ids map[models.RecordKind][]models.ID) (map[models.ID]SyncChange, error) {
+	found := map[models.ID]SyncChange{}
+	for _, kind := range []models.RecordKind{models.KindEnterprise, models.KindAssignment, models.KindVisit, models.KindProblem, models.KindNotification} {
+		if len(ids[kind]) == 0 {
+			continue
+		}
+		if err := w.loadKind(found, kind, ids[kind]); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (w *walk) loadKind(found map[models.ID]SyncChange, kind models.RecordKind, ids []models.ID) error {
+	switch kind {
+	case models.KindEnterprise:
+		list, err := w.q.EnterprisesByID(w.scope, ids)
+		for i := range list {
+			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Enterprise: &list[i]}
+		}
+		return err
+	case models.KindAssignment:
+		list, err := w.q.AssignmentsByID(w.scope, ids)
+		for i := range list {
+			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Assignment: &list[i]}
+		}
+		return err
+	case models.KindVisit:
+		list, err := w.q.VisitsByID(w.scope, ids)
+		for i := range list {
+			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Visit: &list[i]}
+		}
+		return err
+	case models.KindProblem:
+		list, err := w.q.ProblemsByID(w.scope, ids)
+		for i := range list {
+			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Problem: &list[i]}
+		}
+		return err
+	default:
+		list, err := w.q.NotificationsByID(w.scope, ids)
+		for i := range list {
+			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Notification: &list[i]}
+		}
+		return err
+	}
+}
