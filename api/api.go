@@ -148,6 +148,7 @@ func configuration(version string) huma.Config {
 				Schemas: schemas,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+					"ticket": {Type: "apiKey", In: "query", Name: "ticket", Description: "A one-time ticket, for clients that cannot send headers."},
 				},
 			},
 		},

@@ -23,20 +23,25 @@ func (l language) tag() string {
 	return "zh-CN"
 }
 
-// The matcher's order is that of the constants; the first is the answer to everything else.
-var matcher = xlanguage.NewMatcher([]xlanguage.Tag{xlanguage.SimplifiedChinese, xlanguage.English})
-
+// languageOf takes the first of the caller's languages that there is; Chinese is the answer to everything else.
 func languageOf(acceptLanguage string) language {
 	// A longer list is nobody's wish, and parsing it takes time.
 	if acceptLanguage == "" || len(acceptLanguage) > 256 {
 		return chinese
 	}
 	tags, _, err := xlanguage.ParseAcceptLanguage(acceptLanguage)
-	if err != nil || len(tags) == 0 {
+	if err != nil {
 		return chinese
 	}
-	_, index, _ := matcher.Match(tags...)
-	return language(index)
+	for _, tag := range tags {
+		switch base, _ := tag.Base(); base.String() {
+		case "zh":
+			return chinese
+		case "en":
+			return english
+		}
+	}
+	return chinese
 }
 
 // English tells whether the caller asked for English texts instead of Chinese ones.

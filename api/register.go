@@ -75,6 +75,9 @@ func Register[I, O any](a *API, op Op, handle func(ctx context.Context, in *I) (
 	if !op.Public {
 		declared.Security = append(declared.Security, map[string][]string{"bearer": {}})
 	}
+	if op.Ticket {
+		declared.Security = append(declared.Security, map[string][]string{"ticket": {}})
+	}
 	mediaTypes := map[string]bool{}
 	declared.Middlewares = huma.Middlewares{a.guard(op, mediaTypes)}
 
