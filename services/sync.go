@@ -62,7 +62,7 @@ func (s *Sync) Changes(ctx context.Context, who models.Actor, text string, limit
 			page.Restart = true
 		}
 	}
-	w := walk{q: q, scope: who.Scope(), limit: limit, seen: map[models.ID]bool{}}
+	w := walk{q: q, scope: who.Scope(), limit: limit, told: map[models.ID]bool{}}
 	cursor.Read, err = w.run(cursor.Read)
 	if err != nil {
 		return page, err
@@ -110,8 +110,8 @@ type walk struct {
 	limit   int
 	changes []SyncChange
 	more    bool
-	// seen are the records of this answer: one that stands on several streams is told once.
-	seen   map[models.ID]bool
+	// told are the records of this answer: one that stands on several streams is told once.
+	told   map[models.ID]bool
 	looked int
 }
 
@@ -188,9 +188,10 @@ func (w *walk) stream(f *models.Followed, head int64) (ended bool, err error) {
 func (w *walk) tell(f *models.Followed, entries []models.Change) error {
 	ids := map[models.RecordKind][]models.ID{}
 	var fresh []models.Change
+	listed := map[models.ID]bool{}
 	for _, c := range entries {
-		if !w.seen[c.RecordID] {
-			w.seen[c.RecordID] = true
+		if !w.told[c.RecordID] && !listed[c.RecordID] {
+			listed[c.RecordID] = true
 			fresh = append(fresh, c)
 			ids[c.Kind] = append(ids[c.Kind], c.RecordID)
 		}
@@ -203,10 +204,13 @@ func (w *walk) tell(f *models.Followed, entries []models.Change) error {
 		change, visible := found[c.RecordID]
 		switch {
 		case visible && f.Mode != models.Leaving:
-			w.changes = append(w.changes, change)
 		case !visible && (f.Mode == models.Leaving || f.Mode == models.FollowAll) && syncable(c.Kind):
-			w.changes = append(w.changes, SyncChange{Kind: c.Kind, ID: c.RecordID, Gone: true})
+			change = SyncChange{Kind: c.Kind, ID: c.RecordID, Gone: true}
+		default:
+			continue
 		}
+		w.told[c.RecordID] = true
+		w.changes = append(w.changes, change)
 	}
 	return nil
 }

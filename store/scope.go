@@ -131,6 +131,9 @@ func assignmentScope(s models.Scope) []condition {
 	var alternatives []condition
 	if s.Cadre {
 		alternatives = append(alternatives, where("a.cadre_id = ?", s.UserID))
+		if serves := s.Serves(); len(serves) > 0 {
+			alternatives = append(alternatives, where("a.enterprise_id IN ?", serves))
+		}
 	}
 	if len(s.Departments) > 0 {
 		alternatives = append(alternatives, where("a.cadre_id IN (SELECT id FROM users WHERE department_id IN ?)", s.Departments))
