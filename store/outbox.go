@@ -95,6 +95,13 @@ type Delivery struct {
 	Language     string
 }
 
+// DeliveriesDue tells whether a delivery waits to be claimed.
+func (q *Queries) DeliveriesDue() (bool, error) {
+	var ids []models.ID
+	err := q.all(&ids, "SELECT id FROM deliveries WHERE state = ? AND due_at <= ? LIMIT 1", deliveryWaiting, micros(q.now))
+	return len(ids) > 0, err
+}
+
 // ClaimDeliveries takes up to limit deliveries that are due and keeps other workers away from them until the lease
 // ends. A worker that dies leaves its claims to whoever comes after the lease.
 func (tx *Tx) ClaimDeliveries(owner string, lease time.Duration, limit int) ([]Delivery, error) {

@@ -318,6 +318,12 @@ CREATE INDEX audit_at ON audit (at, id);
 CREATE INDEX audit_record ON audit (record_id, at);
 CREATE INDEX audit_actor ON audit (actor_id, at);
 
+CREATE TABLE leases (
+    name VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    expires_at BIGINT NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
 -- Departments and users name each other, so these two keys come last.
 ALTER TABLE departments
     ADD CONSTRAINT departments_fk_head_id FOREIGN KEY (head_id) REFERENCES users (id),

@@ -292,3 +292,9 @@ CREATE TABLE audit (
 CREATE INDEX audit_at ON audit (at, id);
 CREATE INDEX audit_record ON audit (record_id, at);
 CREATE INDEX audit_actor ON audit (actor_id, at);
+
+CREATE TABLE leases (
+    name       TEXT    NOT NULL PRIMARY KEY,
+    owner      TEXT    NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
