@@ -9,7 +9,6 @@ import (
 	"lianqi/api"
 	"lianqi/models"
 	"lianqi/services"
-	"lianqi/store"
 )
 
 // Register adds every operation to the API.
@@ -46,18 +45,18 @@ type pageInput struct {
 }
 
 // page reads the cursor. Errors: invalid_cursor.
-func (p pageInput) page() (store.Page, error) {
-	page := store.Page{Limit: p.Limit}
+func (p pageInput) page() (models.Page, error) {
+	page := models.Page{Limit: p.Limit}
 	if p.Cursor == "" {
 		return page, nil
 	}
-	mark, err := store.ParseMark(p.Cursor)
+	mark, err := models.ParseMark(p.Cursor)
 	page.After = &mark
 	return page, err
 }
 
 // listOf maps a piece of a list to its wire form.
-func listOf[M, W any](items []M, next *store.Mark, wire func(M) W) api.Page[W] {
+func listOf[M, W any](items []M, next *models.Mark, wire func(M) W) api.Page[W] {
 	list := api.Page[W]{Items: make([]W, len(items))}
 	for i, m := range items {
 		list.Items[i] = wire(m)

@@ -8,7 +8,6 @@ import (
 	"lianqi/api"
 	"lianqi/models"
 	"lianqi/services"
-	"lianqi/store"
 )
 
 type problemHandler struct{ problems *services.Problems }
@@ -71,7 +70,7 @@ func (h problemHandler) list(ctx context.Context, in *listProblemsInput) (*listP
 	if err != nil {
 		return nil, err
 	}
-	filter := store.ProblemFilter{
+	filter := models.ProblemFilter{
 		EnterpriseID: idOrNil(in.EnterpriseID), VisitID: idOrNil(in.VisitID), DepartmentID: idOrNil(in.DepartmentID),
 		Category: models.Category(in.Category), Urgency: models.Urgency(in.Urgency), State: models.ProblemState(in.State),
 	}

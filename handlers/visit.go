@@ -8,7 +8,6 @@ import (
 	"lianqi/api"
 	"lianqi/models"
 	"lianqi/services"
-	"lianqi/store"
 )
 
 type visitHandler struct {
@@ -175,7 +174,7 @@ func (h visitHandler) list(ctx context.Context, in *listVisitsInput) (*listVisit
 	if err != nil {
 		return nil, err
 	}
-	filter := store.VisitFilter{
+	filter := models.VisitFilter{
 		EnterpriseID: idOrNil(in.EnterpriseID), AuthorID: idOrNil(in.AuthorID), CampaignID: idOrNil(in.CampaignID),
 		Purpose: models.Purpose(in.Purpose), StartedAfter: timeOrNil(in.StartedAfter), StartedBefore: timeOrNil(in.StartedBefore),
 	}

@@ -106,3 +106,12 @@ func (e Enterprise) Check() error {
 	}
 	return nil
 }
+
+// EnterpriseFilter narrows a list of enterprises; zero members do not.
+type EnterpriseFilter struct {
+	// Search is part of the name or of the credit code.
+	Search     string
+	Industry   string
+	AboveScale *bool
+	Resumption ResumptionState
+}

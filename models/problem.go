@@ -78,3 +78,13 @@ type CategoryRoute struct {
 	Category     Category
 	DepartmentID ID
 }
+
+// ProblemFilter narrows a list of problems; zero members do not.
+type ProblemFilter struct {
+	EnterpriseID *ID
+	VisitID      *ID
+	DepartmentID *ID
+	Category     Category
+	Urgency      Urgency
+	State        ProblemState
+}

@@ -101,3 +101,11 @@ func MaskPhone(phone string) string {
 	}
 	return phone[:3] + "****" + phone[len(phone)-4:]
 }
+
+// UserFilter narrows a list of accounts; zero members do not.
+type UserFilter struct {
+	DepartmentID *ID
+	EnterpriseID *ID
+	Role         Role
+	Active       *bool
+}

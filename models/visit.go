@@ -185,3 +185,13 @@ func CanVisit(who Actor, tenures []Tenure, started time.Time) bool {
 
 // CanAmend tells whether the actor wrote the visit.
 func CanAmend(who Actor, v Visit) bool { return who.Has(RoleCadre) && v.AuthorID == who.UserID }
+
+// VisitFilter narrows a list of visits; zero members do not.
+type VisitFilter struct {
+	EnterpriseID  *ID
+	AuthorID      *ID
+	CampaignID    *ID
+	Purpose       Purpose
+	StartedAfter  *time.Time
+	StartedBefore *time.Time
+}

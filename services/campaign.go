@@ -41,12 +41,12 @@ func (s *Campaigns) Get(ctx context.Context, id models.ID) (models.Campaign, err
 }
 
 // List gives campaigns, the newest first.
-func (s *Campaigns) List(ctx context.Context, page store.Page) ([]models.Campaign, *store.Mark, error) {
+func (s *Campaigns) List(ctx context.Context, page models.Page) ([]models.Campaign, *models.Mark, error) {
 	return s.db.Read(ctx).Campaigns(page)
 }
 
 // Assignments gives who serves whom in a campaign, the newest first. Errors: not_found.
-func (s *Campaigns) Assignments(ctx context.Context, who models.Actor, campaign models.ID, page store.Page) ([]models.Assignment, *store.Mark, error) {
+func (s *Campaigns) Assignments(ctx context.Context, who models.Actor, campaign models.ID, page models.Page) ([]models.Assignment, *models.Mark, error) {
 	q := s.db.Read(ctx)
 	if _, err := q.Campaign(campaign); err != nil {
 		return nil, nil, err

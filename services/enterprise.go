@@ -83,7 +83,7 @@ func (s *Enterprises) Get(ctx context.Context, who models.Actor, id models.ID) (
 }
 
 // List gives enterprises, the newest first.
-func (s *Enterprises) List(ctx context.Context, who models.Actor, f store.EnterpriseFilter, page store.Page) ([]models.Enterprise, *store.Mark, error) {
+func (s *Enterprises) List(ctx context.Context, who models.Actor, f models.EnterpriseFilter, page models.Page) ([]models.Enterprise, *models.Mark, error) {
 	return s.db.Read(ctx).Enterprises(who.Scope(), f, page)
 }
 

@@ -22,7 +22,7 @@ func newNotifications(db *store.DB) *Notifications {
 }
 
 // List gives the actor's inbox, the newest first, and how many of all are unread.
-func (s *Notifications) List(ctx context.Context, who models.Actor, unreadOnly bool, page store.Page) (list []models.Notification, next *store.Mark, unread int, err error) {
+func (s *Notifications) List(ctx context.Context, who models.Actor, unreadOnly bool, page models.Page) (list []models.Notification, next *models.Mark, unread int, err error) {
 	q := s.db.Read(ctx)
 	list, next, err = q.Notifications(who.Scope(), unreadOnly, page)
 	if err != nil {

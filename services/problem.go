@@ -16,6 +16,6 @@ func (s *Problems) Get(ctx context.Context, who models.Actor, id models.ID) (mod
 }
 
 // List gives problems, the last reported first.
-func (s *Problems) List(ctx context.Context, who models.Actor, f store.ProblemFilter, page store.Page) ([]models.Problem, *store.Mark, error) {
+func (s *Problems) List(ctx context.Context, who models.Actor, f models.ProblemFilter, page models.Page) ([]models.Problem, *models.Mark, error) {
 	return s.db.Read(ctx).Problems(who.Scope(), f, page)
 }

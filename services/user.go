@@ -210,7 +210,7 @@ func (s *Users) Get(ctx context.Context, who models.Actor, id models.ID) (models
 }
 
 // List gives accounts, the newest first.
-func (s *Users) List(ctx context.Context, f store.UserFilter, page store.Page) ([]models.User, *store.Mark, error) {
+func (s *Users) List(ctx context.Context, f models.UserFilter, page models.Page) ([]models.User, *models.Mark, error) {
 	return s.db.Read(ctx).Users(f, page)
 }
 

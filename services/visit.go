@@ -130,6 +130,6 @@ func (s *Visits) Get(ctx context.Context, who models.Actor, id models.ID) (model
 }
 
 // List gives visits, the last received first.
-func (s *Visits) List(ctx context.Context, who models.Actor, f store.VisitFilter, page store.Page) ([]models.Visit, *store.Mark, error) {
+func (s *Visits) List(ctx context.Context, who models.Actor, f models.VisitFilter, page models.Page) ([]models.Visit, *models.Mark, error) {
 	return s.db.Read(ctx).Visits(who.Scope(), f, page)
 }

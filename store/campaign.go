@@ -41,13 +41,13 @@ func (q *Queries) Campaign(id models.ID) (models.Campaign, error) {
 }
 
 // Campaigns lists campaigns, the newest first.
-func (q *Queries) Campaigns(page Page) ([]models.Campaign, *Mark, error) {
+func (q *Queries) Campaigns(page models.Page) ([]models.Campaign, *models.Mark, error) {
 	var rows []campaignRow
 	err := q.list(&rows, listing{table: "campaigns", columns: campaignColumns, at: "created_at", scope: everyRow, page: page})
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r campaignRow) Mark { return Mark{r.CreatedAt, r.ID} })
+	rows, next := cut(rows, page, func(r campaignRow) models.Mark { return models.Mark{At: r.CreatedAt, ID: r.ID} })
 	campaigns := make([]models.Campaign, len(rows))
 	for i, r := range rows {
 		campaigns[i] = r.model()
@@ -173,7 +173,7 @@ func (q *Queries) AssignmentsByID(scope models.Scope, ids []models.ID) ([]models
 }
 
 // Assignments lists the assignments of a campaign, the newest first.
-func (q *Queries) Assignments(scope models.Scope, campaign models.ID, page Page) ([]models.Assignment, *Mark, error) {
+func (q *Queries) Assignments(scope models.Scope, campaign models.ID, page models.Page) ([]models.Assignment, *models.Mark, error) {
 	conditions := []condition{where("a.campaign_id = ?", campaign), anyOf(assignmentScope(scope))}
 	if m := page.After; m != nil {
 		conditions = append(conditions, where("a.created_at <= ? AND (a.created_at < ? OR a.id < ?)", m.At, m.At, m.ID))
@@ -184,6 +184,6 @@ func (q *Queries) Assignments(scope models.Scope, campaign models.ID, page Page)
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r assignmentRow) Mark { return Mark{r.CreatedAt, r.ID} })
+	rows, next := cut(rows, page, func(r assignmentRow) models.Mark { return models.Mark{At: r.CreatedAt, ID: r.ID} })
 	return assignmentModels(rows), next, nil
 }

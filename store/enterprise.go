@@ -107,17 +107,8 @@ func (q *Queries) EnterprisesByID(scope models.Scope, ids []models.ID) ([]models
 	return enterpriseModels(rows), err
 }
 
-// EnterpriseFilter narrows a list of enterprises; zero members do not.
-type EnterpriseFilter struct {
-	// Search is part of the name or of the credit code.
-	Search     string
-	Industry   string
-	AboveScale *bool
-	Resumption models.ResumptionState
-}
-
 // Enterprises lists enterprises, the newest first.
-func (q *Queries) Enterprises(scope models.Scope, f EnterpriseFilter, page Page) ([]models.Enterprise, *Mark, error) {
+func (q *Queries) Enterprises(scope models.Scope, f models.EnterpriseFilter, page models.Page) ([]models.Enterprise, *models.Mark, error) {
 	filters := []condition{}
 	if f.Search != "" {
 		filters = append(filters, where("search_text LIKE ? ESCAPE '!'", likePattern(models.SearchText(f.Search))))
@@ -139,7 +130,7 @@ func (q *Queries) Enterprises(scope models.Scope, f EnterpriseFilter, page Page)
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r enterpriseRow) Mark { return Mark{r.CreatedAt, r.ID} })
+	rows, next := cut(rows, page, func(r enterpriseRow) models.Mark { return models.Mark{At: r.CreatedAt, ID: r.ID} })
 	return enterpriseModels(rows), next, nil
 }
 

@@ -36,7 +36,7 @@ func notificationModels(rows []notificationRow) ([]models.Notification, error) {
 }
 
 // Notifications lists the inbox of the scope's user, the newest first.
-func (q *Queries) Notifications(scope models.Scope, unreadOnly bool, page Page) ([]models.Notification, *Mark, error) {
+func (q *Queries) Notifications(scope models.Scope, unreadOnly bool, page models.Page) ([]models.Notification, *models.Mark, error) {
 	filters := []condition{where("user_id = ?", scope.UserID)}
 	if unreadOnly {
 		filters = append(filters, where("read_at IS NULL"))
@@ -46,7 +46,7 @@ func (q *Queries) Notifications(scope models.Scope, unreadOnly bool, page Page) 
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r notificationRow) Mark { return Mark{r.CreatedAt, r.NotificationID} })
+	rows, next := cut(rows, page, func(r notificationRow) models.Mark { return models.Mark{At: r.CreatedAt, ID: r.NotificationID} })
 	list, err := notificationModels(rows)
 	return list, next, err
 }

@@ -1,43 +1,11 @@
 package store
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"strconv"
 	"strings"
 
 	"lianqi/models"
 )
-
-// Page asks for a piece of a list, newest first.
-type Page struct {
-	Limit int
-	After *Mark
-}
-
-// Mark is the last record of the page before. It holds nothing that its reader has not seen, so changing it by hand
-// only reads from another place of the same list.
-type Mark struct {
-	At int64 // microseconds
-	ID models.ID
-}
-
-const markSize = 8 + 16
-
-// String is the mark as an opaque cursor.
-func (m Mark) String() string {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, markSize), uint64(m.At)) //nolint:gosec // the bits round-trip
-	return base64.RawURLEncoding.EncodeToString(append(b, m.ID[:]...))
-}
-
-// ParseMark reads a cursor. Errors: models.ErrCursor for anything that String has not made.
-func ParseMark(cursor string) (Mark, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != markSize {
-		return Mark{}, models.ErrCursor
-	}
-	return Mark{At: int64(binary.BigEndian.Uint64(b)), ID: models.ID(b[8:])}, nil //nolint:gosec // the bits round-trip
-}
 
 // listing is a list in the making: which table, in what order, and who may see what of it.
 type listing struct {
@@ -46,7 +14,7 @@ type listing struct {
 	at      string // the instant that orders the list, newest first; the id breaks ties
 	scope   []condition
 	filters []condition
-	page    Page
+	page    models.Page
 }
 
 // list reads one row more than the page holds, by which the caller knows that there is a next one. Each alternative of
@@ -77,7 +45,7 @@ func (q *Queries) list(dest any, l listing) error {
 }
 
 // cut takes the surplus row off a list and gives the mark of the next page, if there is one.
-func cut[T any](rows []T, page Page, mark func(T) Mark) ([]T, *Mark) {
+func cut[T any](rows []T, page models.Page, mark func(T) models.Mark) ([]T, *models.Mark) {
 	if len(rows) <= page.Limit {
 		return rows, nil
 	}

@@ -72,17 +72,7 @@ func (q *Queries) ProblemsByID(scope models.Scope, ids []models.ID) ([]models.Pr
 	return problemModels(rows), err
 }
 
-// ProblemFilter narrows a list of problems; zero members do not.
-type ProblemFilter struct {
-	EnterpriseID *models.ID
-	VisitID      *models.ID
-	DepartmentID *models.ID
-	Category     models.Category
-	Urgency      models.Urgency
-	State        models.ProblemState
-}
-
-func (f ProblemFilter) conditions() []condition {
+func problemFilterConditions(f models.ProblemFilter) []condition {
 	var c []condition
 	if f.EnterpriseID != nil {
 		c = append(c, where("enterprise_id = ?", *f.EnterpriseID))
@@ -106,16 +96,16 @@ func (f ProblemFilter) conditions() []condition {
 }
 
 // Problems lists problems, the last reported first.
-func (q *Queries) Problems(scope models.Scope, filter ProblemFilter, page Page) ([]models.Problem, *Mark, error) {
+func (q *Queries) Problems(scope models.Scope, filter models.ProblemFilter, page models.Page) ([]models.Problem, *models.Mark, error) {
 	var rows []problemRow
 	err := q.list(&rows, listing{
 		table: "problems", columns: problemColumns, at: "reported_at",
-		scope: problemScope(scope), filters: filter.conditions(), page: page,
+		scope: problemScope(scope), filters: problemFilterConditions(filter), page: page,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r problemRow) Mark { return Mark{r.ReportedAt, r.ID} })
+	rows, next := cut(rows, page, func(r problemRow) models.Mark { return models.Mark{At: r.ReportedAt, ID: r.ID} })
 	return problemModels(rows), next, nil
 }
 

@@ -125,16 +125,8 @@ func (q *Queries) withRoles(rows []userRow) ([]models.User, error) {
 	return users, nil
 }
 
-// UserFilter narrows a list of accounts; zero members do not.
-type UserFilter struct {
-	DepartmentID *models.ID
-	EnterpriseID *models.ID
-	Role         models.Role
-	Active       *bool
-}
-
 // Users lists accounts, the newest first.
-func (q *Queries) Users(f UserFilter, page Page) ([]models.User, *Mark, error) {
+func (q *Queries) Users(f models.UserFilter, page models.Page) ([]models.User, *models.Mark, error) {
 	var filters []condition
 	if f.DepartmentID != nil {
 		filters = append(filters, where("department_id = ?", *f.DepartmentID))
@@ -153,7 +145,7 @@ func (q *Queries) Users(f UserFilter, page Page) ([]models.User, *Mark, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r userRow) Mark { return Mark{r.CreatedAt, r.ID} })
+	rows, next := cut(rows, page, func(r userRow) models.Mark { return models.Mark{At: r.CreatedAt, ID: r.ID} })
 	users, err := q.withRoles(rows)
 	return users, next, err
 }

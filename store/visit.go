@@ -148,17 +148,7 @@ func (q *Queries) VisitsByID(scope models.Scope, ids []models.ID) ([]models.Visi
 	return q.withProblems(rows)
 }
 
-// VisitFilter narrows a list of visits; zero members do not.
-type VisitFilter struct {
-	EnterpriseID  *models.ID
-	AuthorID      *models.ID
-	CampaignID    *models.ID
-	Purpose       models.Purpose
-	StartedAfter  *time.Time
-	StartedBefore *time.Time
-}
-
-func (f VisitFilter) conditions() []condition {
+func visitFilterConditions(f models.VisitFilter) []condition {
 	var c []condition
 	if f.EnterpriseID != nil {
 		c = append(c, where("enterprise_id = ?", *f.EnterpriseID))
@@ -182,16 +172,16 @@ func (f VisitFilter) conditions() []condition {
 }
 
 // Visits lists visits with their problems, the last received first.
-func (q *Queries) Visits(scope models.Scope, filter VisitFilter, page Page) ([]models.Visit, *Mark, error) {
+func (q *Queries) Visits(scope models.Scope, filter models.VisitFilter, page models.Page) ([]models.Visit, *models.Mark, error) {
 	var rows []visitRow
 	err := q.list(&rows, listing{
 		table: "visits", columns: visitColumns, at: "received_at",
-		scope: visitScope(scope), filters: filter.conditions(), page: page,
+		scope: visitScope(scope), filters: visitFilterConditions(filter), page: page,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, next := cut(rows, page, func(r visitRow) Mark { return Mark{r.ReceivedAt, r.ID} })
+	rows, next := cut(rows, page, func(r visitRow) models.Mark { return models.Mark{At: r.ReceivedAt, ID: r.ID} })
 	visits, err := q.withProblems(rows)
 	return visits, next, err
 }
