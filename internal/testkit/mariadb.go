@@ -322,7 +322,7 @@ func install(template string) error {
 		return err
 	}
 	arguments := append(
-		account("--no-defaults"), "--datadir="+half, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
+		account("--no-defaults"), "--datadir="+half, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve", "--force",
 		"--innodb-log-file-size=8M", "--innodb-autoextend-increment=1",
 	)
 	output, err := exec.Command(installer, arguments...).CombinedOutput() //nolint:gosec // the arguments are our own
