@@ -196,3 +196,17 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		t.Errorf("a trailing slash answered %d", got.status)
 	}
 }
+
+func TestForwardedAddressIsBelievedOnlyFromTrustedProxies(t *testing.T) {
+	for trusted, want := range map[string]string{"": "192.0.2.1", "192.0.2.0/24": "10.1.2.3"} {
+		k := newKit(func(o *api.Options) {
+			if trusted != "" {
+				o.TrustedProxies = []string{trusted}
+			}
+		})
+		k.send(t, "GET", "/api/v1/ping", "", "X-Forwarded-For: 10.1.2.3")
+		if k.address != want {
+			t.Errorf("with %q trusted the address is %q", trusted, k.address)
+		}
+	}
+}

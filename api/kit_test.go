@@ -78,7 +78,10 @@ type kit struct {
 	got    putInput
 	patch  patchBody
 	cause  models.Cause
-	actor  models.Actor
+	// address is where the last ping came from, uploaded what the last upload weighed.
+	address  string
+	uploaded int
+	actor    models.Actor
 }
 
 // Write makes the kit the writer of its log.
@@ -142,17 +145,19 @@ func (k *kit) answer() (*thingOutput, error) {
 
 func (k *kit) register() {
 	api.Register(k.API, api.Op{ID: "ping", Method: "GET", Path: "/ping", Tag: "test", Summary: "Ping", Public: true},
-		func(context.Context, *struct{}) (*struct {
+		func(ctx context.Context, _ *struct{}) (*struct {
 			Body struct {
 				OK bool `json:"ok"`
 			}
-		}, error) {
+		}, error,
+		) {
 			out := &struct {
 				Body struct {
 					OK bool `json:"ok"`
 				}
 			}{}
 			out.Body.OK = true
+			k.address = api.ClientAddress(ctx)
 			return out, nil
 		})
 	api.Register(k.API, api.Op{ID: "put-thing", Method: "PUT", Path: "/things/{id}", Tag: "test", Summary: "Put", Needs: []models.Role{models.RoleCadre, models.RoleAdmin}, Also: []int{201}, Errors: []int{404, 409}},
@@ -164,7 +169,8 @@ func (k *kit) register() {
 		func(_ context.Context, in *struct {
 			ID uuid.UUID `path:"id"`
 			api.IfNoneMatch
-		}) (*thingOutput, error) {
+		},
+		) (*thingOutput, error) {
 			if in.Matches(3) {
 				return nil, api.NotModified(3)
 			}
@@ -175,7 +181,8 @@ func (k *kit) register() {
 			ID uuid.UUID `path:"id"`
 			api.IfMatch
 			Body patchBody
-		}) (*thingOutput, error) {
+		},
+		) (*thingOutput, error) {
 			if _, err := in.Version(); err != nil {
 				return nil, err
 			}
@@ -186,7 +193,8 @@ func (k *kit) register() {
 		func(context.Context, *struct {
 			Limit int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
 			State string `query:"state" enum:"open,done"`
-		}) (*struct{ Body api.Page[thing] }, error) {
+		},
+		) (*struct{ Body api.Page[thing] }, error) {
 			return &struct{ Body api.Page[thing] }{}, k.fails
 		})
 	api.Register(k.API, api.Op{ID: "change-password", Method: "POST", Path: "/me/password", Tag: "test", Summary: "Password", Needs: models.Staff, BeforePasswordChange: true},
@@ -194,7 +202,8 @@ func (k *kit) register() {
 	api.Register(k.API, api.Op{ID: "stream", Method: "GET", Path: "/stream", Tag: "test", Summary: "Stream", Needs: models.Staff, Ticket: true, Produces: "text/event-stream"},
 		func(context.Context, *struct {
 			Ticket string `query:"ticket"`
-		}) (*huma.StreamResponse, error) {
+		},
+		) (*huma.StreamResponse, error) {
 			return &huma.StreamResponse{Body: func(ctx huma.Context) {
 				c := api.Gin(ctx)
 				c.Header("Content-Type", "text/event-stream")
@@ -204,6 +213,14 @@ func (k *kit) register() {
 					panic(k.panics)
 				}
 			}}, nil
+		})
+	api.Register(k.API, api.Op{ID: "upload", Method: "POST", Path: "/upload", Tag: "test", Summary: "Upload", Needs: models.Staff, MaxBody: 2 << 20, Status: 201},
+		func(_ context.Context, in *struct {
+			RawBody []byte `contentType:"application/octet-stream"`
+		},
+		) (*struct{}, error) {
+			k.uploaded = len(in.RawBody)
+			return nil, nil
 		})
 	k.Raw("GET", "/healthz", func(c *gin.Context) { c.Status(http.StatusOK) })
 }

@@ -105,6 +105,10 @@ func Register[I, O any](a *API, op Op, handle func(ctx context.Context, in *I) (
 		a.bodyLimits[key] = op.MaxBody
 	}
 	a.operations = append(a.operations, op)
+	spec := a.huma.OpenAPI()
+	if !slices.ContainsFunc(spec.Tags, func(t *huma.Tag) bool { return t.Name == op.Tag }) {
+		spec.Tags = append(spec.Tags, &huma.Tag{Name: op.Tag})
+	}
 }
 
 var errNoAnswer = errors.New("the handler returned neither an answer nor an error")

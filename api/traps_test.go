@@ -119,6 +119,13 @@ func TestBodyLimit(t *testing.T) {
 	if got := k.send(t, "PUT", aThing, pad(1<<20+1)); got.status != 413 || got.problem(t).Code != "body_too_large" {
 		t.Errorf("a body above the limit answered %d", got.status)
 	}
+	binary := "Content-Type: application/octet-stream"
+	if got := k.send(t, "POST", "/api/v1/upload", pad(2<<20), binary); got.status != 201 || k.uploaded != 2<<20 {
+		t.Errorf("an upload at its own limit answered %d with %d bytes", got.status, k.uploaded)
+	}
+	if got := k.send(t, "POST", "/api/v1/upload", pad(2<<20+1), binary); got.status != 413 {
+		t.Errorf("an upload above its own limit answered %d", got.status)
+	}
 	form := "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n" + strings.Repeat("a", 2<<20) + "\r\n--x--\r\n"
 	if got := k.send(t, "PUT", aThing, form, "Content-Type: multipart/form-data; boundary=x"); got.status != 415 {
 		t.Errorf("a form answered %d", got.status)
@@ -208,7 +215,7 @@ func TestBodiesHaveNoSchemaLinkAndNoNullArrays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, trap := range []string{"$schema", "- \"null\"\n          array"} {
+	for _, trap := range []string{"$schema", "- array\n"} {
 		if strings.Contains(string(spec), trap) {
 			t.Errorf("the spec contains %q", trap)
 		}
