@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -80,11 +81,19 @@ const (
 	pollTime = time.Second
 )
 
-// Head is where the actor's stream stands now: a stream that does not resume begins after it.
-func (s *Notifications) Head(ctx context.Context, who models.Actor) (int64, error) {
+// Resume is where a stream of the actor's begins: after the event that the client names as its last, or with what comes
+// next when it names none, or one that cannot have been.
+func (s *Notifications) Resume(ctx context.Context, who models.Actor, lastEvent string) (seq int64, err error) {
 	stream := models.UserStream(who.UserID)
 	heads, err := s.db.Read(ctx).Heads([]models.Stream{stream})
-	return heads[stream], err
+	if err != nil {
+		return 0, err
+	}
+	last, err := strconv.ParseInt(lastEvent, 10, 64)
+	if err != nil || last < 0 || last > heads[stream] {
+		return heads[stream], nil
+	}
+	return last, nil
 }
 
 // After gives the unread notifications of the actor that came after seq, and where to go on from.
@@ -122,17 +131,25 @@ func (s *Notifications) After(ctx context.Context, who models.Actor, seq int64) 
 	return events, next, nil
 }
 
-// Wait returns when something may have come for the user, after pollTime at the latest, or when ctx ends. The channel
-// is got from Listen.
-func (s *Notifications) Wait(ctx context.Context, woken <-chan struct{}) {
+// Wait returns true when something may have come for the user, after pollTime at the latest; false when the stream is
+// over, because ctx has ended or the server stops. The channel is got from Listen.
+func (s *Notifications) Wait(ctx context.Context, woken <-chan struct{}) bool {
 	timer := time.NewTimer(pollTime)
 	defer timer.Stop()
 	select {
+	case <-ctx.Done():
+		return false
+	case <-s.bus.stopped:
+		return false
 	case <-woken:
 	case <-timer.C:
-	case <-ctx.Done():
 	}
+	return true
 }
+
+// EndStreams ends every stream, now and from now on: an orderly stop of the server waits for requests, and a stream
+// has no end of its own.
+func (s *Notifications) EndStreams() { s.bus.stop() }
 
 // Listen announces a stream of the user's; the channel gets a value whenever this server has written something for
 // them. Errors: too_many_streams.
@@ -145,11 +162,18 @@ const maxStreams = 8
 
 // bus wakes the streams of users for whom this server has written something.
 type bus struct {
+	stopped chan struct{}
+	stop    func()
+
 	mu      sync.Mutex
 	streams map[models.Stream]map[chan struct{}]struct{}
 }
 
-func newBus() *bus { return &bus{streams: map[models.Stream]map[chan struct{}]struct{}{}} }
+func newBus() *bus {
+	b := &bus{stopped: make(chan struct{}), streams: map[models.Stream]map[chan struct{}]struct{}{}}
+	b.stop = sync.OnceFunc(func() { close(b.stopped) })
+	return b
+}
 
 func (b *bus) wake(streams []models.Stream) {
 	b.mu.Lock()

@@ -100,16 +100,17 @@ func (s *Users) Change(ctx context.Context, id models.ID, expected int64, change
 	return u, err
 }
 
-// SetLanguage changes what the actor is written to in.
-func (s *Users) SetLanguage(ctx context.Context, who models.Actor, language string) (u models.User, err error) {
+// SetLanguage changes what the actor is written to in, nil leaves it, when their account's version is the expected one.
+// Errors: stale_version.
+func (s *Users) SetLanguage(ctx context.Context, who models.Actor, expected int64, language *string) (u models.User, err error) {
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		if u, err = tx.User(who.UserID); err != nil {
+		if u, err = s.expect(tx, who.UserID, expected); err != nil {
 			return err
 		}
-		if u.Language == language {
+		if language == nil || u.Language == *language {
 			return nil
 		}
-		u.Language, u.Version, u.UpdatedAt = language, u.Version+1, tx.Now()
+		u.Language, u.Version, u.UpdatedAt = *language, u.Version+1, tx.Now()
 		return tx.UpdateUser(u)
 	})
 	return u, err
@@ -219,7 +220,7 @@ func CreateFirstAdministrator(ctx context.Context, db *store.DB, phone, name, pa
 	if err := models.CheckPassword("password", password, phone); err != nil {
 		return err
 	}
-	hash, err := newHashing().hash(ctx, password)
+	hash, err := HashPassword(ctx, password)
 	if err != nil {
 		return err
 	}
