@@ -63,3 +63,25 @@ func (h hashing) hash(ctx context.Context, password string) (string, error) {
 	defer h.slots.Release(1)
 	return argon2id.CreateHash(password, hashCost)
 }
+
+// HashPassword hashes a password for an account made outside of a request.
+func HashPassword(ctx context.Context, password string) (string, error) {
+	return newHashing().hash(ctx, password)
+}
+
+// RandomPassword makes up a password that can be read out and typed: no character looks like another.
+func RandomPassword() string {
+	const alphabet = "abcdefghjkmnpqrstuvwxyz23456789" // 31: five bits a character, the odd one out is rejected
+	var password [14]byte
+	for i := range password {
+		var b [1]byte
+		for {
+			randomBytes(b[:])
+			if v := b[0] & 31; int(v) < len(alphabet) {
+				password[i] = alphabet[v]
+				break
+			}
+		}
+	}
+	return string(password[:])
+}
