@@ -51,6 +51,22 @@ type Contact struct {
 	Title string
 }
 
+// CanCall tells whether the actor has to call people at the enterprise, and so sees their phone numbers: the cadre who
+// serves it now, dispatchers, administrators, and the enterprise itself.
+func CanCall(who Actor, enterprise ID) bool {
+	return who.Has(RoleAdmin, RoleDispatcher) || serves(who, enterprise) || who.EnterpriseID != nil && *who.EnterpriseID == enterprise
+}
+
+// CanKeepContacts tells whether the actor may say whom to call at the enterprise: administrators and the cadre who
+// serves it now. They see the numbers they replace.
+func CanKeepContacts(who Actor, enterprise ID) bool {
+	return who.Has(RoleAdmin) || serves(who, enterprise)
+}
+
+func serves(who Actor, enterprise ID) bool {
+	return who.Has(RoleCadre) && contains(who.Scope().Serves(), enterprise)
+}
+
 // SearchText is what a search by name or code looks in: one case, one width.
 func SearchText(parts ...string) string {
 	return strings.ToLower(norm.NFKC.String(strings.Join(parts, " ")))

@@ -87,7 +87,8 @@ func (s *Enterprises) List(ctx context.Context, who models.Actor, f models.Enter
 	return s.db.Read(ctx).Enterprises(who.Scope(), f, page)
 }
 
-// Contacts gives whom to call at an enterprise, and the enterprise's version. Errors: not_found.
+// Contacts gives whom to call at an enterprise, their numbers masked unless the actor has to call, and the enterprise's
+// version. Errors: not_found.
 func (s *Enterprises) Contacts(ctx context.Context, who models.Actor, id models.ID) ([]models.Contact, int64, error) {
 	q := s.db.Read(ctx)
 	e, err := q.Enterprise(who.Scope(), id)
@@ -95,15 +96,23 @@ func (s *Enterprises) Contacts(ctx context.Context, who models.Actor, id models.
 		return nil, 0, err
 	}
 	contacts, err := q.Contacts(id)
+	if !models.CanCall(who, id) {
+		for i := range contacts {
+			contacts[i].Phone = models.MaskPhone(contacts[i].Phone)
+		}
+	}
 	return contacts, e.Version, err
 }
 
 // ReplaceContacts stores whom to call at an enterprise whose version is the expected one. Errors: not_found,
-// stale_version, validation_failed.
+// forbidden for a cadre of another enterprise, stale_version.
 func (s *Enterprises) ReplaceContacts(ctx context.Context, who models.Actor, id models.ID, expected int64, contacts []models.Contact) (e models.Enterprise, err error) {
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
 		if e, err = tx.Enterprise(who.Scope(), id); err != nil {
 			return err
+		}
+		if !models.CanKeepContacts(who, id) {
+			return models.ErrForbidden
 		}
 		if e.Version != expected {
 			return models.ErrStaleVersion.With(e)
