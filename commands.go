@@ -134,6 +134,19 @@ func restore(ctx context.Context, cfg config.Config, args []string) error {
 	return store.Restore(ctx, storeOptions(cfg, nil), args[0])
 }
 
+// epochRenew is what restore does for the embedded database and nobody can do for a server that others restore.
+func epochRenew(ctx context.Context, cfg config.Config, args []string) (err error) {
+	if len(args) > 0 {
+		return errUsage
+	}
+	db, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return db.Write(ctx, (*store.Tx).RenewEpoch)
+}
+
 func configCheck(_ context.Context, cfg config.Config, args []string) error {
 	if len(args) > 0 {
 		return errUsage

@@ -27,6 +27,7 @@ const usage = `lianqi keeps a development zone in touch with its enterprises.
   lianqi keys rotate [--forget]              sign with a new key; --forget ends every session
   lianqi backup FILE                         copy the embedded database while it is being served
   lianqi restore FILE                        replace the embedded database by a copy
+  lianqi epoch renew                         make every phone sync afresh, after a MySQL-compatible database was restored
   lianqi config check                        check the settings
   lianqi health                              ask the running server whether it is well
   lianqi spec                                write docs/openapi.yaml and docs/openapi-3.0.yaml
@@ -68,6 +69,7 @@ var commands = []command{
 	{words: "keys rotate", run: keysRotate},
 	{words: "backup", run: backup},
 	{words: "restore", run: restore},
+	{words: "epoch renew", run: epochRenew},
 	{words: "config check", run: configCheck},
 	{words: "health", run: health},
 	{words: "spec", run: writeSpec, bare: true},

@@ -77,14 +77,17 @@ func serve(ctx context.Context, cfg config.Config, args []string) (err error) {
 	}
 	workers := startWorkers(stopping, db, log)
 	greet(cfg, accounts, fresh)
-	err = serveUntil(ctx, cfg, router, listener, stop)
+	err = serveUntil(ctx, cfg, router, listener, func() {
+		stop()
+		all.Notifications.EndStreams()
+	})
 	stop()
 	workers.Wait()
 	return err
 }
 
-// serveUntil serves until ctx ends, then accepts nothing more, ends the streams, and waits for the requests under way.
-func serveUntil(ctx context.Context, cfg config.Config, router http.Handler, listener net.Listener, endStreams func()) error {
+// serveUntil serves until ctx ends, then ends the streams, accepts nothing more, and waits for the requests under way.
+func serveUntil(ctx context.Context, cfg config.Config, router http.Handler, listener net.Listener, stop func()) error {
 	server := &http.Server{
 		Handler: router, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(newLog(cfg).Handler(), slog.LevelDebug),
@@ -104,7 +107,7 @@ func serveUntil(ctx context.Context, cfg config.Config, router http.Handler, lis
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
 	defer cancel()
-	endStreams()
+	stop()
 	return server.Shutdown(limit)
 }
 
@@ -121,7 +124,7 @@ func newRouter(stopping context.Context, cfg config.Config, db *store.DB, all *s
 		RateLimit: cfg.RateLimit, MinClientVersion: cfg.MinClientVersion, ClientDownload: cfg.ClientDownloadURL,
 		CORSOrigins: cfg.CORSOrigins, TrustedProxies: proxies, Metrics: metrics, Tracing: cfg.OTLPEndpoint != "",
 	})
-	handlers.Register(stopping, router, all, db.Now)
+	handlers.Register(router, all, db.Now)
 	router.Raw(http.MethodGet, "/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
 	router.Raw(http.MethodGet, "/readyz", readiness(stopping, db))
 	return router
@@ -190,7 +193,7 @@ func greet(cfg config.Config, accounts []demo.Account, fresh bool) {
 }
 
 // writeSpec writes the contract as the code states it.
-func writeSpec(ctx context.Context, _ config.Config, args []string) error {
+func writeSpec(_ context.Context, _ config.Config, args []string) error {
 	if len(args) > 0 {
 		return errUsage
 	}
@@ -198,7 +201,7 @@ func writeSpec(ctx context.Context, _ config.Config, args []string) error {
 	router := api.New(api.Options{
 		Version: "1.0.0", Authenticate: never, RedeemTicket: never, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 	})
-	handlers.Register(ctx, router, &services.Services{}, time.Now)
+	handlers.Register(router, &services.Services{}, time.Now)
 	current, downgraded, err := router.Spec()
 	if err != nil {
 		return err

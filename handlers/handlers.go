@@ -3,7 +3,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -12,11 +11,11 @@ import (
 	"lianqi/services"
 )
 
-// Register adds every operation to the API. Streams end when stopping does.
-func Register(stopping context.Context, a *api.API, s *services.Services, clock func() time.Time) {
+// Register adds every operation to the API.
+func Register(a *api.API, s *services.Services, clock func() time.Time) {
 	registerSessions(a, sessionHandler{s.Sessions, s.Users})
 	registerDevices(a, deviceHandler{s.Notifications})
-	registerNotifications(a, notificationHandler{s.Notifications, s.Sessions, stopping})
+	registerNotifications(a, notificationHandler{s.Notifications, s.Sessions})
 	registerUsers(a, userHandler{s.Users})
 	registerDepartments(a, departmentHandler{s.Departments})
 	registerEnterprises(a, enterpriseHandler{s.Enterprises})

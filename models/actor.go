@@ -1,3 +1,4 @@
+// Package models holds the entities of the zone and the rules about them. It knows no HTTP, no SQL call, no clock and no I/O.
 package models
 
 import (
