@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"sort"
 	"strings"
 	"sync"
@@ -131,7 +132,7 @@ func (a *API) bodyLimit(c *gin.Context) int64 {
 
 // configuration is the OpenAPI adapter without anything that it serves or adds of its own accord.
 func configuration(version string) huma.Config {
-	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	// Ids state their format wherever they stand, without a tag on every field.
 	schemas.RegisterTypeAlias(typeOf[uuid.UUID](), typeOf[uuidSchema]())
 	return huma.Config{
@@ -155,6 +156,14 @@ func configuration(version string) huma.Config {
 		Formats:       map[string]huma.Format{"application/json": {Marshal: encode, Unmarshal: decode}},
 		DefaultFormat: "application/json",
 	}
+}
+
+// schemaName keeps the short names for the features: what went wrong is not called as what an enterprise needs solved.
+func schemaName(t reflect.Type, hint string) string {
+	if t == typeOf[Problem]() {
+		return "ProblemDetails"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // uuidSchema stands for uuid.UUID in the spec.
