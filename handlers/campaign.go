@@ -77,7 +77,7 @@ func wireAssignment(a models.Assignment) assignment {
 	return assignment{a.ID, a.CampaignID, a.EnterpriseID, a.EnterpriseName, a.CadreID, a.CadreName, a.StartsAt, a.EndsAt, a.Version}
 }
 
-type listCampaignsInput struct{ pageInput }
+type listCampaignsInput struct{ PageInput }
 
 type listCampaignsOutput struct{ Body api.Page[campaign] }
 
@@ -124,7 +124,7 @@ func campaignAnswer(c models.Campaign, err error) (*campaignOutput, error) {
 }
 
 type getCampaignInput struct {
-	idInput
+	IDInput
 	api.IfNoneMatch
 }
 
@@ -137,8 +137,8 @@ func (h campaignHandler) get(ctx context.Context, in *getCampaignInput) (*campai
 }
 
 type listAssignmentsInput struct {
-	idInput
-	pageInput
+	IDInput
+	PageInput
 }
 
 type listAssignmentsOutput struct{ Body api.Page[assignment] }
@@ -163,7 +163,7 @@ type newAssignment struct {
 }
 
 type createAssignmentInput struct {
-	idInput
+	IDInput
 	Body newAssignment
 }
 
@@ -190,7 +190,7 @@ func assignmentAnswer(a models.Assignment, err error) (*assignmentOutput, error)
 }
 
 type endAssignmentInput struct {
-	idInput
+	IDInput
 	AssignmentID models.ID `path:"assignment_id" doc:"The assignment's id."`
 	Body         action
 }

@@ -89,7 +89,7 @@ func departmentAnswer(d models.Department, err error) (*departmentOutput, error)
 }
 
 type getDepartmentInput struct {
-	idInput
+	IDInput
 	api.IfNoneMatch
 }
 
@@ -109,7 +109,7 @@ type departmentPatch struct {
 }
 
 type changeDepartmentInput struct {
-	idInput
+	IDInput
 	api.IfMatch
 	Body departmentPatch
 }

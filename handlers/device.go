@@ -34,7 +34,7 @@ type device struct {
 }
 
 type putDeviceInput struct {
-	idInput
+	IDInput
 	Body struct {
 		Platform  string `json:"platform" enum:"android,ios,harmony,web,other"`
 		Provider  string `json:"provider" enum:"log,fcm,dingtalk,webpush" doc:"Who carries pushes to the phone."`
@@ -55,6 +55,6 @@ func (h deviceHandler) put(ctx context.Context, in *putDeviceInput) (*deviceOutp
 	return &deviceOutput{device{d.ID, d.Platform, d.Provider, d.Name, d.UpdatedAt}}, nil
 }
 
-func (h deviceHandler) delete(ctx context.Context, in *idInput) (*struct{}, error) {
+func (h deviceHandler) delete(ctx context.Context, in *IDInput) (*struct{}, error) {
 	return nil, h.notifications.DeleteDevice(ctx, api.ActorOf(ctx), in.ID)
 }

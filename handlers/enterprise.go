@@ -89,7 +89,7 @@ func wireSite(p *models.Position) *site {
 }
 
 type listEnterprisesInput struct {
-	pageInput
+	PageInput
 	Search     string         `query:"search" maxLength:"100" doc:"Part of the name or of the credit code, in any case and width."`
 	Industry   string         `query:"industry" maxLength:"100"`
 	AboveScale optional[bool] `query:"above_scale"`
@@ -151,7 +151,7 @@ func enterpriseAnswer(e models.Enterprise, err error) (*enterpriseOutput, error)
 }
 
 type getEnterpriseInput struct {
-	idInput
+	IDInput
 	api.IfNoneMatch
 }
 
@@ -176,7 +176,7 @@ type enterprisePatch struct {
 }
 
 type changeEnterpriseInput struct {
-	idInput
+	IDInput
 	api.IfMatch
 	Body enterprisePatch
 }
@@ -218,7 +218,7 @@ type listedContact struct {
 
 func wireContact(c models.Contact) listedContact { return listedContact{c.Name, c.Phone, c.Title} }
 
-type contactsInput struct{ idInput }
+type contactsInput struct{ IDInput }
 
 type contactsOutput struct {
 	ETag string `header:"ETag"`
@@ -235,7 +235,7 @@ func (h enterpriseHandler) contacts(ctx context.Context, in *contactsInput) (*co
 }
 
 type replaceContactsInput struct {
-	idInput
+	IDInput
 	api.IfMatch
 	Body struct {
 		Items []contact `json:"items" maxItems:"20" doc:"In the order in which they are to be called."`

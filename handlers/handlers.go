@@ -38,14 +38,14 @@ const (
 	tagSync        = "offline"
 )
 
-// pageInput is embedded in the input of every list.
-type pageInput struct {
+// PageInput is embedded in the input of every list. It is exported because the adapter skips embedded types that are not.
+type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many items one page holds at most."`
 	Cursor string `query:"cursor" maxLength:"200" doc:"next_cursor of the page before."`
 }
 
 // page reads the cursor. Errors: invalid_cursor.
-func (p pageInput) page() (models.Page, error) {
+func (p PageInput) page() (models.Page, error) {
 	page := models.Page{Limit: p.Limit}
 	if p.Cursor == "" {
 		return page, nil
@@ -67,8 +67,8 @@ func listOf[M, W any](items []M, next *models.Mark, wire func(M) W) api.Page[W] 
 	return list
 }
 
-// idInput is embedded where the path names a record.
-type idInput struct {
+// IDInput is embedded where the path names a record; exported for the same reason as PageInput.
+type IDInput struct {
 	ID models.ID `path:"id" doc:"The record's id."`
 }
 

@@ -72,7 +72,7 @@ func wireNotification(ctx context.Context) func(models.Notification) notificatio
 }
 
 type listNotificationsInput struct {
-	pageInput
+	PageInput
 	Unread bool `query:"unread" doc:"Only those that are unread."`
 }
 
@@ -98,7 +98,7 @@ func (h notificationHandler) list(ctx context.Context, in *listNotificationsInpu
 
 type notificationOutput struct{ Body notification }
 
-func (h notificationHandler) read(ctx context.Context, in *idInput) (*notificationOutput, error) {
+func (h notificationHandler) read(ctx context.Context, in *IDInput) (*notificationOutput, error) {
 	n, err := h.notifications.Read(ctx, api.ActorOf(ctx), in.ID)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func wireProblem(p models.Problem) problem {
 }
 
 type listProblemsInput struct {
-	pageInput
+	PageInput
 	EnterpriseID models.ID `query:"enterprise_id"`
 	VisitID      models.ID `query:"visit_id"`
 	DepartmentID models.ID `query:"department_id"`
@@ -82,7 +82,7 @@ func (h problemHandler) list(ctx context.Context, in *listProblemsInput) (*listP
 }
 
 type getProblemInput struct {
-	idInput
+	IDInput
 	api.IfNoneMatch
 }
 

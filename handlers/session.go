@@ -195,6 +195,6 @@ func (h sessionHandler) list(ctx context.Context, _ *struct{}) (*listSessionsOut
 	})}, nil
 }
 
-func (h sessionHandler) end(ctx context.Context, in *idInput) (*struct{}, error) {
+func (h sessionHandler) end(ctx context.Context, in *IDInput) (*struct{}, error) {
 	return nil, h.sessions.End(ctx, api.ActorOf(ctx), in.ID, models.EndedByOwner)
 }

@@ -125,7 +125,7 @@ func (o optional[T]) orNil() *T {
 }
 
 type listUsersInput struct {
-	pageInput
+	PageInput
 	DepartmentID models.ID      `query:"department_id"`
 	EnterpriseID models.ID      `query:"enterprise_id"`
 	Role         string         `query:"role" enum:"admin,manager,dispatcher,cadre,window,reviewer,enterprise"`
@@ -189,7 +189,7 @@ func userAnswer(u models.User, err error) (*userOutput, error) {
 }
 
 type getUserInput struct {
-	idInput
+	IDInput
 	api.IfNoneMatch
 }
 
@@ -212,7 +212,7 @@ type userPatch struct {
 }
 
 type changeUserInput struct {
-	idInput
+	IDInput
 	api.IfMatch
 	Body userPatch
 }
@@ -235,7 +235,7 @@ func (h userHandler) change(ctx context.Context, in *changeUserInput) (*userOutp
 }
 
 type resetPasswordInput struct {
-	idInput
+	IDInput
 	Body struct {
 		action
 		NewPassword string `json:"new_password" maxLength:"128"`
@@ -247,7 +247,7 @@ func (h userHandler) resetPassword(ctx context.Context, in *resetPasswordInput) 
 }
 
 type userActionInput struct {
-	idInput
+	IDInput
 	Body action
 }
 

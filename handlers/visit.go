@@ -133,8 +133,8 @@ func (s visitSubmission) normal() visitSubmission {
 func exact(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 type recordVisitInput struct {
-	idInput
-	ClientTime time.Time `header:"Client-Time" doc:"The phone's clock when it sent this: times in the body are corrected by the difference."`
+	IDInput
+	ClientTime time.Time `header:"Client-Time" format:"date-time" timeFormat:"2006-01-02T15:04:05.999999999Z07:00" doc:"The phone's clock when it sent this: times in the body are corrected by the difference."`
 	Body       visitSubmission
 }
 
@@ -158,7 +158,7 @@ func (h visitHandler) record(ctx context.Context, in *recordVisitInput) (*record
 }
 
 type listVisitsInput struct {
-	pageInput
+	PageInput
 	EnterpriseID  models.ID `query:"enterprise_id"`
 	AuthorID      models.ID `query:"author_id"`
 	CampaignID    models.ID `query:"campaign_id"`
@@ -186,7 +186,7 @@ func (h visitHandler) list(ctx context.Context, in *listVisitsInput) (*listVisit
 }
 
 type getVisitInput struct {
-	idInput
+	IDInput
 	api.IfNoneMatch
 }
 
@@ -217,9 +217,9 @@ type visitPatch struct {
 }
 
 type amendVisitInput struct {
-	idInput
+	IDInput
 	api.IfMatch
-	ClientTime time.Time `header:"Client-Time" doc:"The phone's clock when it sent this: times in the body are corrected by the difference."`
+	ClientTime time.Time `header:"Client-Time" format:"date-time" timeFormat:"2006-01-02T15:04:05.999999999Z07:00" doc:"The phone's clock when it sent this: times in the body are corrected by the difference."`
 	Body       visitPatch
 }
 
