@@ -80,8 +80,7 @@ func (tx *Tx) writeChanges() error {
 // advance moves the counters of all streams by step and returns their new values.
 func (tx *Tx) advance(streams []models.Stream, step int) (map[models.Stream]int64, error) {
 	update := func() (int64, error) {
-		res := tx.g.Exec("UPDATE streams SET seq = seq + ? WHERE name IN ?", step, streams)
-		return res.RowsAffected, res.Error
+		return tx.execCount("UPDATE streams SET seq = seq + ? WHERE name IN ?", step, streams)
 	}
 	moved, err := update()
 	if err != nil {

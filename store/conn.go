@@ -3,24 +3,46 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
+	sqlitedriver "modernc.org/sqlite"
 )
-
-// newSession is a fresh GORM session: nothing of an earlier statement is carried over.
-var newSession = &gorm.Session{NewDB: true}
 
 // cachedConn is the one connection that writes to SQLite, with its prepared statements.
 type cachedConn struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
-	// ended is set by the driver's rollback hook: the transaction is gone, whatever the closure thinks.
+	// committing is set while the writer itself commits: nobody else may.
+	committing atomic.Bool
+	// ended is set by the driver's hooks: the transaction is gone, whatever the closure thinks.
 	ended atomic.Bool
 }
 
-func newCachedConn(conn *sql.Conn) *cachedConn {
-	return &cachedConn{conn: conn, stmts: map[string]*sql.Stmt{}}
+func newCachedConn(conn *sql.Conn) (*cachedConn, error) {
+	c := &cachedConn{conn: conn, stmts: map[string]*sql.Stmt{}}
+	err := conn.Raw(func(connection any) error {
+		hooks, ok := connection.(sqlitedriver.HookRegisterer)
+		if !ok {
+			return errors.New("store: the SQLite driver has no hooks")
+		}
+		hooks.RegisterRollbackHook(func() { c.ended.Store(true) })
+		hooks.RegisterCommitHook(c.mayCommit)
+		return nil
+	})
+	return c, err
+}
+
+// mayCommit is asked before each commit. A commit that the writer has not begun is one of a closure or of a statement
+// outside a transaction: it becomes a rollback.
+func (c *cachedConn) mayCommit() int32 {
+	if c.committing.Load() {
+		return 0
+	}
+	c.ended.Store(true)
+	return 1
 }
 
 // maxStatements bounds the cache; statements with lists of values come in many lengths.
@@ -59,103 +81,58 @@ func (c *cachedConn) exec(query string) error {
 	return err
 }
 
-// turn is one closure's use of the connection. It refuses every statement once the transaction has ended or the
-// closure was cut off: such a statement would commit by itself.
-type turn struct {
-	c    *cachedConn
-	over atomic.Bool
+func (c *cachedConn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return c.conn.PrepareContext(ctx, query)
 }
 
-func (t *turn) check() error {
-	if t.over.Load() {
-		return ErrCutOff
-	}
-	if t.c.ended.Load() {
-		return ErrTransactionEnded
-	}
-	return nil
-}
-
-func (t *turn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if err := t.check(); err != nil {
-		return nil, err
-	}
-	return t.c.prepare(ctx, query)
-}
-
-func (t *turn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := t.PrepareContext(ctx, query)
+func (c *cachedConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	return stmt.ExecContext(ctx, args...)
 }
 
-func (t *turn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := t.PrepareContext(ctx, query)
+func (c *cachedConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	return stmt.QueryContext(ctx, args...)
 }
 
-func (t *turn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := t.PrepareContext(ctx, query)
-	if err != nil {
-		// database/sql makes a Row that carries an error only from a statement of its own.
-		return t.c.conn.QueryRowContext(refused(err), query, args...)
+func (c *cachedConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return c.conn.QueryRowContext(ctx, query, args...)
+}
+
+// turn is one closure's use of the connection. It refuses every statement once the transaction has ended or the turn
+// is over: such a statement would land in somebody else's savepoint or commit by itself.
+type turn struct {
+	c *cachedConn
+	// mu is held by each statement until its rows are read, so that the turn does not end in the middle of one.
+	mu   sync.Mutex
+	over bool
+}
+
+func (t *turn) enter() (gorm.ConnPool, error) {
+	t.mu.Lock()
+	err := ErrCutOff
+	switch {
+	case t.over:
+	case t.c.ended.Load():
+		err = ErrTransactionEnded
+	default:
+		return t.c, nil
 	}
-	return stmt.QueryRowContext(ctx, args...)
+	t.mu.Unlock()
+	return nil, err
 }
 
-// refused is a context that is over before it begins, for the reason given.
-func refused(reason error) context.Context {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(reason)
-	return ctx
-}
+func (t *turn) leave(error) { t.mu.Unlock() }
 
-// cutOff is the same guard for a transaction on a MySQL-compatible server.
-type cutOff struct {
-	tx   *sql.Tx
-	over atomic.Bool
-}
-
-func (c *cutOff) cut()        { c.over.Store(true) }
-func (c *cutOff) isCut() bool { return c.over.Load() }
-
-// blame answers ErrCutOff for whatever error a cut-off closure came back with.
-func (c *cutOff) blame(err error) error {
-	if err != nil && c.isCut() {
-		return ErrCutOff
-	}
-	return err
-}
-
-func (c *cutOff) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if c.isCut() {
-		return nil, ErrCutOff
-	}
-	return c.tx.PrepareContext(ctx, query)
-}
-
-func (c *cutOff) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if c.isCut() {
-		return nil, ErrCutOff
-	}
-	return c.tx.ExecContext(ctx, query, args...)
-}
-
-func (c *cutOff) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if c.isCut() {
-		return nil, ErrCutOff
-	}
-	return c.tx.QueryContext(ctx, query, args...)
-}
-
-func (c *cutOff) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if c.isCut() {
-		ctx = refused(ErrCutOff)
-	}
-	return c.tx.QueryRowContext(ctx, query, args...)
+// end waits for the statement that is being executed and refuses those that come later.
+func (t *turn) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
 }

@@ -3,13 +3,10 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"gorm.io/driver/sqlite"
-	"gorm.io/gorm"
-	sqlitedriver "modernc.org/sqlite"
 
 	"lianqi/models"
 )
@@ -22,7 +19,6 @@ const maxGroup = 64
 // when it is given the turn, so that a panic goes where it belongs.
 type group struct {
 	db      *DB
-	base    *gorm.DB
 	conn    *cachedConn
 	queue   chan *entry
 	closing chan struct{}
@@ -49,31 +45,21 @@ const (
 type verdict struct {
 	err  error
 	gone bool // it panicked or its goroutine exited: nobody waits for an answer
+	cut  bool // it took too long; it may still be running
 }
 
 func newGroup(ctx context.Context, db *DB) (*group, error) {
-	base, err := newGORM(sqlite.New(sqlite.Config{Conn: db.writes}), false)
+	raw, err := db.writes.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := db.writes.Conn(ctx)
+	conn, err := newCachedConn(raw)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, raw.Close())
 	}
 	g := &group{
-		db: db, base: base, conn: newCachedConn(conn),
+		db: db, conn: conn,
 		queue: make(chan *entry, maxGroup), closing: make(chan struct{}), closed: make(chan struct{}),
-	}
-	err = conn.Raw(func(c any) error {
-		hooks, ok := c.(sqlitedriver.HookRegisterer)
-		if !ok {
-			return errors.New("store: the SQLite driver has no rollback hook")
-		}
-		hooks.RegisterRollbackHook(func() { g.conn.ended.Store(true) })
-		return nil
-	})
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
 	}
 	go g.loop()
 	return g, nil
@@ -197,22 +183,33 @@ func (g *group) runAll(entries []*entry) (done []outcome, ended bool) {
 			continue
 		}
 		v, stands := g.runOne(e)
+		if v.cut {
+			// Whatever becomes of the group, it does not run again: it has not even ended.
+			e.answer(ErrCutOff)
+		}
 		if !stands {
-			if v.err == nil {
-				v.err = ErrTransactionEnded
+			if !v.cut {
+				e.answer(v.endedTransaction())
 			}
-			e.answer(v.err)
 			// Those that have not run yet keep their place behind those that have.
 			for _, later := range entries[min(n+1, len(entries)):] {
 				done = append(done, outcome{e: later})
 			}
 			return done, true
 		}
-		if !v.gone {
+		if !v.gone && !v.cut {
 			done = append(done, outcome{e, v.err})
 		}
 	}
 	return done, false
+}
+
+// endedTransaction is the answer to a closure under which the transaction ended.
+func (v verdict) endedTransaction() error {
+	if v.err == nil || errors.Is(v.err, ErrTransactionEnded) {
+		return ErrTransactionEnded
+	}
+	return fmt.Errorf("%w: %w", ErrTransactionEnded, v.err)
 }
 
 // start claims the entry, unless its caller has left or its context is over. An entry that runs again has started.
@@ -237,18 +234,16 @@ func (g *group) runOne(e *entry) (v verdict, stands bool) {
 		return verdict{err: models.ErrUnavailable.Because(err)}, false
 	}
 	t := &turn{c: g.conn}
-	session := g.base.Session(newSession)
-	session.Statement.ConnPool = t
-	e.turns <- g.db.newTx(e.ctx, &Queries{g: session, now: g.db.Now(), driver: driverSQLite})
+	e.turns <- g.db.newTx(e.ctx, t)
 
 	limit := time.NewTimer(g.db.opts.ClosureLimit)
 	select {
 	case v = <-e.over:
 	case <-limit.C:
-		v = verdict{err: ErrCutOff}
+		v = verdict{err: ErrCutOff, cut: true}
 	}
 	limit.Stop()
-	t.over.Store(true)
+	t.end()
 
 	if g.conn.ended.Load() {
 		return v, false
@@ -278,7 +273,9 @@ func (g *group) begin() error {
 }
 
 func (g *group) commit(done []outcome) {
+	g.conn.committing.Store(true)
 	err := g.conn.exec("COMMIT")
+	g.conn.committing.Store(false)
 	if err != nil {
 		_ = g.conn.exec("ROLLBACK")
 		err = models.ErrUnavailable.Because(err)

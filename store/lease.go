@@ -8,7 +8,13 @@ func (tx *Tx) TakeLease(name, owner string, until time.Time) (bool, error) {
 	if err := tx.insertOnce("INSERT INTO leases (name, owner, expires_at) VALUES (?, '', 0)", "name", name); err != nil {
 		return false, err
 	}
-	res := tx.g.Exec("UPDATE leases SET owner = ?, expires_at = ? WHERE name = ? AND (owner = ? OR expires_at < ?)",
+	// Some servers do not count a row that is set to what it was, so the row itself tells who has the lease.
+	err := tx.exec("UPDATE leases SET owner = ?, expires_at = ? WHERE name = ? AND (owner = ? OR expires_at < ?)",
 		owner, micros(until), name, owner, micros(tx.now))
-	return res.RowsAffected == 1, res.Error
+	if err != nil {
+		return false, err
+	}
+	var holder string
+	err = tx.first(&holder, "SELECT owner FROM leases WHERE name = ?", name)
+	return err == nil && holder == owner, err
 }

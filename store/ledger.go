@@ -23,13 +23,13 @@ type Operation struct {
 // was carried out before, and earlier is its entry. Errors: models.ErrIDConflict when the id was used by somebody else, for another
 // operation, or with another submission.
 func (tx *Tx) Once(op Operation) (first bool, earlier Operation, err error) {
-	res := tx.g.Exec(`INSERT INTO operations (id, operation, actor_id, fingerprint, record_id, created_at) VALUES (?, ?, ?, ?, ?, ?)`+
+	inserted, err := tx.execCount(`INSERT INTO operations (id, operation, actor_id, fingerprint, record_id, created_at) VALUES (?, ?, ?, ?, ?, ?)`+
 		tx.onConflictNothing("id"),
 		op.ID, op.Name, tx.cause.ActorID, op.Fingerprint, op.Record, micros(tx.now))
-	if res.Error != nil {
-		return false, op, res.Error
+	if err != nil {
+		return false, op, err
 	}
-	if res.RowsAffected == 1 {
+	if inserted == 1 {
 		return true, op, nil
 	}
 	var row struct {
@@ -57,10 +57,10 @@ func (tx *Tx) Answered(operation models.ID, answer any) error {
 	return tx.exec("UPDATE operations SET answer = ? WHERE id = ?", string(text), operation)
 }
 
-// Answer reads what the first run of an action answered.
+// Answer reads what the first run of an action answered. Errors: models.ErrNotFound when it kept no answer.
 func (tx *Tx) Answer(operation models.ID, answer any) error {
 	var text string
-	if err := tx.g.Raw("SELECT answer FROM operations WHERE id = ?", operation).Row().Scan(&text); err != nil {
+	if err := tx.first(&text, "SELECT answer FROM operations WHERE id = ? AND answer IS NOT NULL", operation); err != nil {
 		return err
 	}
 	return json.Unmarshal([]byte(text), answer)

@@ -8,8 +8,6 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-
-	"lianqi/models"
 )
 
 //go:embed migrations
@@ -98,51 +96,10 @@ func (db *DB) ensureEpoch(ctx context.Context) error {
 // Epoch identifies the history that change streams count in; a restore renews it.
 func (q *Queries) Epoch() (string, error) {
 	var epoch string
-	err := q.g.Raw("SELECT value FROM meta WHERE name = 'epoch'").Row().Scan(&epoch)
-	return epoch, err
+	return epoch, q.first(&epoch, "SELECT value FROM meta WHERE name = 'epoch'")
 }
 
 // RenewEpoch makes every cursor given out so far invalid, so that phones start their sync afresh.
 func (tx *Tx) RenewEpoch() error {
 	return tx.exec("UPDATE meta SET value = ? WHERE name = 'epoch'", tx.NewID().String())
-}
-
-// exec runs one statement of a transaction.
-func (tx *Tx) exec(query string, args ...any) error {
-	return tx.g.Exec(query, args...).Error
-}
-
-// execOne runs a statement that must change exactly one row, and answers otherwise when it does not.
-func (tx *Tx) execOne(otherwise error, query string, args ...any) error {
-	res := tx.g.Exec(query, args...)
-	if res.Error == nil && res.RowsAffected != 1 {
-		return otherwise
-	}
-	return res.Error
-}
-
-// insertOnce runs an INSERT that leaves an existing row with the same key as it is.
-func (tx *Tx) insertOnce(insert, key string, args ...any) error {
-	return tx.exec(insert+tx.onConflictNothing(key), args...)
-}
-
-func (q *Queries) onConflictNothing(key string) string {
-	if q.driver == driverMySQL {
-		return " ON DUPLICATE KEY UPDATE " + key + " = " + key
-	}
-	return " ON CONFLICT DO NOTHING"
-}
-
-// first scans one row into dest, or answers models.ErrNotFound.
-func (q *Queries) first(dest any, query string, args ...any) error {
-	res := q.g.Raw(query, args...).Scan(dest)
-	if res.Error == nil && res.RowsAffected == 0 {
-		return models.ErrNotFound
-	}
-	return res.Error
-}
-
-// all scans every row into dest, a pointer to a slice.
-func (q *Queries) all(dest any, query string, args ...any) error {
-	return q.g.Raw(query, args...).Scan(dest).Error
 }

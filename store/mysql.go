@@ -6,10 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"gorm.io/driver/mysql"
+	"gorm.io/gorm"
 )
 
 func openMySQL(ctx context.Context, opts Options) (*DB, error) {
@@ -44,7 +46,8 @@ func openMySQL(ctx context.Context, opts Options) (*DB, error) {
 }
 
 // readCommitted gives connections whose transactions read the last committed state: after a duplicate key a
-// transaction must see the row that was there first, which a repeatable read's older snapshot would hide.
+// transaction must see the row that was there first, which a repeatable read's older snapshot would hide. They wait for
+// a lock no longer than a closure may take, and then run again.
 type readCommitted struct{ driver.Connector }
 
 func (c readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
@@ -52,7 +55,7 @@ func (c readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = conn.(driver.ExecerContext).ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", nil)
+	_, err = conn.(driver.ExecerContext).ExecContext(ctx, "SET SESSION transaction_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 5", nil)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -67,7 +70,13 @@ const (
 	mysqlDuplicate       = 1062
 	mysqlForeignKey      = 1452
 	mysqlRecordChanged   = 1020 // MariaDB: the row has changed since it was read
+	mysqlShutdown        = 1053
+	mysqlNotReady        = 1047 // Galera: the node has lost its cluster
+	mysqlKilled          = 1927 // MariaDB: the connection was killed
 )
+
+// errConnectionLost tells that the connection broke under a statement, before the commit: nothing has happened.
+var errConnectionLost = errors.New("store: the connection to the database server was lost")
 
 func mysqlCode(err error) uint16 {
 	var e *mysqldriver.MySQLError
@@ -77,10 +86,55 @@ func mysqlCode(err error) uint16 {
 	return 0
 }
 
-func retriable(err error) bool {
+// conflicted tells that the transaction met another one and may run again.
+func conflicted(err error) bool {
 	switch mysqlCode(err) {
 	case mysqlLockWaitTimeout, mysqlDeadlock, mysqlRecordChanged:
 		return true
 	}
 	return false
+}
+
+// disconnected tells that the server has gone away, or has broken off with us.
+func disconnected(err error) bool {
+	switch mysqlCode(err) {
+	case mysqlShutdown, mysqlNotReady, mysqlKilled:
+		return true
+	}
+	return errors.Is(err, mysqldriver.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn)
+}
+
+// passage is the gate of one transaction on a MySQL-compatible server. It closes when the closure has taken too long,
+// and after an error by which the server has ended the transaction: a later statement would commit by itself.
+type passage struct {
+	tx     *sql.Tx
+	reason atomic.Pointer[error]
+}
+
+func (p *passage) cut() { p.close(ErrCutOff) }
+
+func (p *passage) close(reason error) { p.reason.CompareAndSwap(nil, &reason) }
+
+// spoiled is why the transaction must not commit.
+func (p *passage) spoiled() error {
+	if reason := p.reason.Load(); reason != nil {
+		return *reason
+	}
+	return nil
+}
+
+func (p *passage) enter() (gorm.ConnPool, error) {
+	if err := p.spoiled(); err != nil {
+		return nil, err
+	}
+	return p.tx, nil
+}
+
+func (p *passage) leave(err error) {
+	switch {
+	case conflicted(err):
+		p.close(err)
+	case disconnected(err):
+		p.close(fmt.Errorf("%w: %w", errConnectionLost, err))
+	}
 }

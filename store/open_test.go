@@ -41,15 +41,15 @@ func eachDB(t *testing.T, test func(t *testing.T, db opened)) {
 
 func newSQLite(t testing.TB, change func(*Options)) opened {
 	t.Helper()
-	return open(t, Options{Driver: driverSQLite, Dir: t.TempDir()}, change)
+	return openTest(t, Options{Driver: driverSQLite, Dir: t.TempDir()}, change)
 }
 
 func newMariaDB(t testing.TB, change func(*Options)) opened {
 	t.Helper()
-	return open(t, Options{Driver: driverMySQL, DSN: testkit.MariaDB(t)}, change)
+	return openTest(t, Options{Driver: driverMySQL, DSN: testkit.MariaDB(t)}, change)
 }
 
-func open(t testing.TB, opts Options, change func(*Options)) opened {
+func openTest(t testing.TB, opts Options, change func(*Options)) opened {
 	t.Helper()
 	clock := newFrozen()
 	opts.Now = clock.now

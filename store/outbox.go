@@ -117,12 +117,12 @@ func (tx *Tx) ClaimDeliveries(owner string, lease time.Duration, limit int) ([]D
 	claimed := make([]models.ID, 0, len(due))
 	for _, d := range due {
 		// The old due time guards the claim: of two workers one changes the row.
-		res := tx.g.Exec("UPDATE deliveries SET due_at = ?, lease_owner = ?, attempts = attempts + 1 WHERE id = ? AND state = ? AND due_at = ?",
+		changed, err := tx.execCount("UPDATE deliveries SET due_at = ?, lease_owner = ?, attempts = attempts + 1 WHERE id = ? AND state = ? AND due_at = ?",
 			micros(tx.now.Add(lease)), owner, d.ID, deliveryWaiting, d.DueAt)
-		if res.Error != nil {
-			return nil, res.Error
+		if err != nil {
+			return nil, err
 		}
-		if res.RowsAffected == 1 {
+		if changed == 1 {
 			claimed = append(claimed, d.ID)
 		}
 	}

@@ -57,7 +57,7 @@ func record(tx *Tx, who models.Actor, v models.Visit) error {
 func BenchmarkRecord(b *testing.B) {
 	for _, writers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			db := open(b, Options{Driver: driverSQLite, Dir: benchDir(b)}, nil)
+			db := openTest(b, Options{Driver: driverSQLite, Dir: benchDir(b)}, nil)
 			z := db.zone(b, 64, 64)
 			for i, c := range z.cadres {
 				db.assign(b, z, 5000+i, c.ID, z.enterprises[i%len(z.enterprises)].ID, nil)
@@ -75,6 +75,7 @@ func BenchmarkRecord(b *testing.B) {
 					cadre := z.cadres[n%len(z.cadres)]
 					v := db.visit(n+10_000, cadre, z.enterprises[n%len(z.enterprises)].ID, 1)
 					v.ID, v.Problems[0].ID = uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+					v.Problems[0].VisitID = &v.ID
 					who := models.Actor{UserID: cadre.ID, Name: cadre.Name, Roles: cadre.Roles, DepartmentID: cadre.DepartmentID}
 					ctx := models.WithCause(context.Background(), models.Cause{ActorID: who.UserID, Operation: "record-visit", RequestID: "r"})
 					if err := db.Write(ctx, func(tx *Tx) error { return record(tx, who, v) }); err != nil {
@@ -111,7 +112,7 @@ func fillVisits(tb testing.TB, db opened, z zone, from, count int) {
 
 // BenchmarkPage reads a page of 20 out of 200 000 visits, beside the same two statements through database/sql alone.
 func BenchmarkPage(b *testing.B) {
-	db := open(b, Options{Driver: driverSQLite, Dir: benchDir(b), ClosureLimit: time.Minute}, nil)
+	db := openTest(b, Options{Driver: driverSQLite, Dir: benchDir(b), ClosureLimit: time.Minute}, nil)
 	z := db.zone(b, 64, 64)
 	fillVisits(b, db, z, 100_000, 200_000)
 	everything := models.EverythingFor(z.admin.ID)
@@ -121,7 +122,7 @@ func BenchmarkPage(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				visits, _, err := db.Read(ctx).Visits(everything, VisitFilter{}, Page{Limit: 20})
+				visits, _, err := db.Read(ctx).Visits(everything, models.VisitFilter{}, models.Page{Limit: 20})
 				if err != nil || len(visits) != 20 {
 					b.Error(len(visits), err)
 				}

@@ -117,7 +117,8 @@ func (db *DB) Now() time.Time { return db.opts.Now().UTC().Truncate(time.Microse
 
 // Queries reads records. It is got from Read, or from a Tx, whose reads see what it has written.
 type Queries struct {
-	g      *gorm.DB
+	gate   gate
+	ctx    context.Context
 	now    time.Time
 	driver string
 }
@@ -127,7 +128,7 @@ func (q *Queries) Now() time.Time { return q.now }
 
 // Read gives queries on the last committed state.
 func (db *DB) Read(ctx context.Context) *Queries {
-	return &Queries{g: db.gorm.WithContext(ctx), now: db.Now(), driver: db.driver}
+	return &Queries{gate: open{db.gorm.ConnPool}, ctx: ctx, now: db.Now(), driver: db.driver}
 }
 
 // newGORM puts GORM on a pool. GORM's own logger would print statements with their values, so it is silent: errors

@@ -20,7 +20,7 @@ type visitRow struct {
 	Participants string
 	positionColumns
 	Mock        bool
-	PhotoIDs    string `gorm:"column:photo_ids"`
+	PhotoIDs    string
 	ClockSkewMs int64
 	ReceivedAt  int64
 	Version     int64
@@ -34,8 +34,8 @@ const visitColumns = `id, enterprise_id, campaign_id, author_id, department_id, 
 type positionColumns struct {
 	Latitude  *float64
 	Longitude *float64
-	AccuracyM *float64 `gorm:"column:accuracy_m"`
-	CRS       *string  `gorm:"column:crs"`
+	AccuracyM *float64
+	CRS       *string
 }
 
 func newPositionColumns(p *models.Position) positionColumns {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -27,7 +26,6 @@ var (
 // the closure it was given to.
 type Tx struct {
 	*Queries
-	ctx   context.Context
 	cause models.Cause
 	newID func() models.ID
 	// gathered while the closure runs and written at its end, so that the counters of the streams are locked last
@@ -87,10 +85,12 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 }
 
 // newTx begins the bookkeeping of one run of a closure.
-func (db *DB) newTx(ctx context.Context, q *Queries) *Tx {
+func (db *DB) newTx(ctx context.Context, through gate) *Tx {
 	shielded := context.WithValue(context.WithoutCancel(ctx), insideWrite{}, true)
-	q.g = q.g.WithContext(shielded)
-	return &Tx{Queries: q, ctx: shielded, cause: models.CauseOf(ctx), newID: db.opts.NewID}
+	return &Tx{
+		Queries: &Queries{gate: through, ctx: shielded, now: db.Now(), driver: db.driver},
+		cause:   models.CauseOf(ctx), newID: db.opts.NewID,
+	}
 }
 
 const (
@@ -103,7 +103,7 @@ const (
 func (db *DB) writeMySQL(ctx context.Context, run func(*Tx) error) error {
 	for attempt := 0; ; attempt++ {
 		err := db.tryMySQL(ctx, run)
-		if !retriable(err) {
+		if !conflicted(err) && !errors.Is(err, errConnectionLost) {
 			return err
 		}
 		if attempt+1 == mysqlAttempts {
@@ -120,7 +120,7 @@ func (db *DB) writeMySQL(ctx context.Context, run func(*Tx) error) error {
 	}
 }
 
-func (db *DB) tryMySQL(ctx context.Context, run func(*Tx) error) (err error) {
+func (db *DB) tryMySQL(ctx context.Context, run func(*Tx) error) error {
 	shielded := context.WithoutCancel(ctx)
 	conn, err := db.reads.Conn(ctx)
 	if err != nil {
@@ -134,26 +134,20 @@ func (db *DB) tryMySQL(ctx context.Context, run func(*Tx) error) (err error) {
 	if err != nil {
 		return models.ErrUnavailable.Because(err)
 	}
-	guarded := &cutOff{tx: sqlTx}
-	timer := time.AfterFunc(db.opts.ClosureLimit, guarded.cut)
+	through := &passage{tx: sqlTx}
+	timer := time.AfterFunc(db.opts.ClosureLimit, through.cut)
 	defer timer.Stop()
-	g := db.gorm.Session(newSession)
-	g.Statement.ConnPool = guarded
-	defer func() {
-		// Also after a panic, which goes on to the caller.
-		if !errors.Is(sqlTx.Rollback(), sql.ErrTxDone) {
-			err = guarded.blame(err)
-		}
-	}()
-	tx := db.newTx(ctx, &Queries{g: g, now: db.Now(), driver: db.driver})
-	if err := run(tx); err != nil {
+	// Also after a panic, which goes on to the caller; after the commit it does nothing.
+	defer func() { _ = sqlTx.Rollback() }()
+	err = run(db.newTx(ctx, through))
+	if spoiled := through.spoiled(); spoiled != nil {
+		return spoiled
+	}
+	if err != nil {
 		return err
 	}
-	if guarded.isCut() {
-		return ErrCutOff
-	}
 	if err := sqlTx.Commit(); err != nil {
-		if retriable(err) {
+		if conflicted(err) {
 			return err
 		}
 		return models.ErrUnavailable.Because(err)
