@@ -263,7 +263,7 @@ CREATE TABLE notifications (
     CONSTRAINT notifications_fk_user_id FOREIGN KEY (user_id) REFERENCES users (id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX notifications_inbox ON notifications (user_id, created_at, id);
-CREATE INDEX notifications_unread ON notifications (user_id, read_at);
+CREATE INDEX notifications_unread ON notifications (user_id, read_at, created_at, id);
 
 CREATE TABLE deliveries (
     id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
@@ -314,9 +314,7 @@ CREATE TABLE audit (
     kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     record_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX audit_at ON audit (at, id);
-CREATE INDEX audit_record ON audit (record_id, at);
-CREATE INDEX audit_actor ON audit (actor_id, at);
+CREATE INDEX audit_record ON audit (record_id, id);
 
 CREATE TABLE leases (
     name VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,

@@ -4,7 +4,7 @@
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE signing_keys (
     id         INTEGER NOT NULL PRIMARY KEY,
@@ -95,7 +95,7 @@ CREATE TABLE sessions (
     expires_at    INTEGER NOT NULL,
     ended_at      INTEGER,
     end_reason    TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_user ON sessions (user_id, created_at);
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
@@ -104,14 +104,14 @@ CREATE TABLE login_attempts (
     failures     INTEGER NOT NULL,
     started_at   INTEGER NOT NULL,
     locked_until INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX login_attempts_started ON login_attempts (started_at);
 
 CREATE TABLE stream_tickets (
     hash       BLOB    NOT NULL PRIMARY KEY,
     session_id TEXT    NOT NULL REFERENCES sessions (id),
     expires_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX stream_tickets_expiry ON stream_tickets (expires_at);
 CREATE INDEX stream_tickets_session ON stream_tickets (session_id);
 
@@ -200,7 +200,7 @@ CREATE TABLE visit_versions (
 CREATE TABLE category_routes (
     category      TEXT NOT NULL PRIMARY KEY,
     department_id TEXT NOT NULL REFERENCES departments (id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE problems (
     id            TEXT    NOT NULL PRIMARY KEY,
@@ -237,9 +237,9 @@ CREATE TABLE notifications (
     created_at   INTEGER NOT NULL,
     read_at      INTEGER,
     CONSTRAINT notifications_once UNIQUE (user_id, kind, subject_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX notifications_inbox ON notifications (user_id, created_at, id);
-CREATE INDEX notifications_unread ON notifications (user_id, read_at);
+CREATE INDEX notifications_unread ON notifications (user_id, read_at, created_at, id);
 
 CREATE TABLE deliveries (
     id              TEXT    NOT NULL PRIMARY KEY,
@@ -252,7 +252,7 @@ CREATE TABLE deliveries (
     last_error      TEXT,
     created_at      INTEGER NOT NULL,
     CONSTRAINT deliveries_once UNIQUE (notification_id, device_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due ON deliveries (state, due_at, id);
 CREATE INDEX deliveries_device ON deliveries (device_id);
 
@@ -264,7 +264,7 @@ CREATE TABLE operations (
     record_id   TEXT    NOT NULL,
     answer      TEXT,
     created_at  INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE streams (
     name TEXT    NOT NULL PRIMARY KEY,
@@ -288,10 +288,8 @@ CREATE TABLE audit (
     operation  TEXT    NOT NULL,
     kind       TEXT    NOT NULL,
     record_id  TEXT    NOT NULL
-) STRICT;
-CREATE INDEX audit_at ON audit (at, id);
-CREATE INDEX audit_record ON audit (record_id, at);
-CREATE INDEX audit_actor ON audit (actor_id, at);
+) STRICT, WITHOUT ROWID;
+CREATE INDEX audit_record ON audit (record_id, id);
 
 CREATE TABLE leases (
     name       TEXT    NOT NULL PRIMARY KEY,
