@@ -1,5 +1,13 @@
 package api
 
+import (
+	"strconv"
+
+	"lianqi/models"
+)
+
+var minPassword, maxPassword = strconv.Itoa(models.MinPassword), strconv.Itoa(models.MaxPassword)
+
 // problems are the texts of every code that a problem can have: what happened, and what can be done about it.
 var problems = map[string]problemTexts{
 	"internal": {
@@ -39,23 +47,23 @@ var problems = map[string]problemTexts{
 	},
 	"login_locked": {
 		429,
-		text{"登录暂时锁定", "Sign-in locked for now"},
+		text{"登录已暂时锁定", "Sign-in locked for now"},
 		text{"密码错误次数过多，请稍后再试。", "Too many failed attempts. Try again later."},
 	},
 	"forbidden": {
 		403,
 		text{"没有权限", "Not permitted"},
-		text{"您的岗位没有此项操作的权限。", "Your roles do not include this operation."},
+		text{"您没有进行此项操作的权限。", "Your roles do not include this operation."},
 	},
 	"password_change_required": {
 		403,
 		text{"请先修改初始密码", "Password change required"},
-		text{"首次登录须先修改密码，之后才能使用其他功能。", "Replace the first password before anything else."},
+		text{"使用初始密码登录后须先修改密码，方可使用其他功能。", "Replace the first password before anything else."},
 	},
 	"not_found": {
 		404,
 		text{"未找到", "Not found"},
-		text{"要找的内容不存在，或不在您的查看范围内。", "It does not exist, or you may not see it."},
+		text{"所查内容不存在，或不在您的查看范围内。", "It does not exist, or you may not see it."},
 	},
 	"id_conflict": {
 		409,
@@ -100,7 +108,7 @@ var problems = map[string]problemTexts{
 	"already_assigned": {
 		409,
 		text{"已经结对", "Already assigned"},
-		text{"该服务员在本批次中已联系这家企业。", "The cadre serves this enterprise in this campaign already."},
+		text{"该联企服务员在本批次中已与该企业结对。", "The cadre serves this enterprise in this campaign already."},
 	},
 	"assignment_ended": {
 		409,
@@ -114,8 +122,8 @@ var problems = map[string]problemTexts{
 	},
 	"last_administrator": {
 		409,
-		text{"不能停用最后一名管理员", "Last administrator"},
-		text{"系统至少须保留一名在用的管理员，请先指定其他管理员。", "One active administrator has to remain. Appoint another one first."},
+		text{"须至少保留一名管理员", "Last administrator"},
+		text{"这是最后一名在用的管理员，请先设置其他管理员再操作。", "One active administrator has to remain. Appoint another one first."},
 	},
 	"too_many_streams": {
 		429,
@@ -124,7 +132,7 @@ var problems = map[string]problemTexts{
 	},
 	"too_many_devices": {
 		409,
-		text{"登记的设备过多", "Too many devices"},
+		text{"登记的设备已达上限", "Too many devices"},
 		text{"请先删除不再使用的设备。", "Remove a device that is no longer used."},
 	},
 	codeValidationFailed: {
@@ -186,7 +194,7 @@ var fieldTexts = map[string]text{
 	"expected_boolean":  {"应为 true 或 false", "must be true or false"},
 	"expected_number":   {"应为数字", "must be a number"},
 	"expected_integer":  {"应为整数", "must be an integer"},
-	"expected_string":   {"应为文字", "must be a string"},
+	"expected_string":   {"应为文本", "must be a string"},
 	"expected_array":    {"应为列表", "must be an array"},
 	"expected_object":   {"应为对象", "must be an object"},
 	"invalid_date_time": {"应为日期时间，如 2026-03-01T08:30:00Z", "must be a date and time such as 2026-03-01T08:30:00Z"},
@@ -217,19 +225,19 @@ var fieldTexts = map[string]text{
 	"password_unchanged":      {"新密码不能与原密码相同", "must differ from the old password"},
 	"wrong_password":          {"原密码不正确", "is not the current password"},
 	"credit_code":             {"统一社会信用代码有误，请核对", "is not a valid credit code"},
-	"not_resumed":             {"尚未复工的企业不应填写复工日期", "applies only to an enterprise that is back at work"},
+	"not_resumed":             {"尚未复工的企业不能填写复工日期", "applies only to an enterprise that is back at work"},
 	"not_a_cadre":             {"所选人员不是联企服务员", "names nobody who is a cadre"},
 	"unknown_enterprise":      {"企业不存在", "names no enterprise"},
 	"unknown_department":      {"单位不存在", "names no department"},
 	"unknown_user":            {"人员不存在", "names no user"},
 	"unknown_campaign":        {"联企批次不存在", "names no campaign"},
 	"duplicate_id":            {"编号重复", "contains an id twice"},
-	"password_too_short":      {"密码过短", "is too short"},
-	"password_too_long":       {"密码过长", "is too long"},
+	"password_too_short":      {"密码至少 " + minPassword + " 位", "must have at least " + minPassword + " characters"},
+	"password_too_long":       {"密码不能超过 " + maxPassword + " 位", "must have at most " + maxPassword + " characters"},
 	"password_contains_phone": {"密码中不能包含手机号", "must not contain the phone number"},
-	"roles_conflict":          {"企业用户不能同时兼任其他角色", "an enterprise account has no other role"},
-	"not_for_role":            {"所选角色不应填写此项", "does not apply to these roles"},
-	"in_the_future":           {"时间晚于现在，请检查手机时间", "lies in the future; check the clock of the phone"},
-	"too_long_ago":            {"时间过早", "lies too far in the past"},
+	"roles_conflict":          {"企业用户不能同时拥有其他角色", "an enterprise account has no other role"},
+	"not_for_role":            {"所选角色不适用此项", "does not apply to these roles"},
+	"in_the_future":           {"时间晚于当前时间，请检查手机时间设置", "lies in the future; check the clock of the phone"},
+	"too_long_ago":            {"时间过早，请核对", "lies too far in the past"},
 	"before_start":            {"结束时间不得早于开始时间", "must not be before the start"},
 }

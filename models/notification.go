@@ -90,7 +90,7 @@ func (n Notification) Text(lang string) (title, body string) {
 		if english {
 			return "You were logged out for safety", "A used login of yours was presented again on another phone, so it was ended. If that was not you, change your password."
 		}
-		return "您的一处登录已被安全退出", "系统发现您的登录凭证被重复使用，已将该处登录退出。如非本人操作，请尽快修改密码。"
+		return "为保障账号安全，您的一处登录已退出", "系统发现您已用过的登录凭证再次出现，已将该处登录退出。如非本人操作，请尽快修改密码。"
 	}
 	return n.Kind, ""
 }
@@ -110,10 +110,10 @@ func (n Notification) visitText(english bool) (title, body string) {
 	}
 	switch {
 	case problems == "0":
-		return "走访：" + enterprise, fmt.Sprintf("%s走访了%s，未反映问题。", author, enterprise)
+		return "走访：" + enterprise, fmt.Sprintf("%s走访了%s，企业未反映问题。", author, enterprise)
 	case urgency == UrgencyNormal:
-		return "企业问题：" + enterprise, fmt.Sprintf("%s走访%s，带回%s个问题。", author, enterprise, problems)
+		return "企业问题：" + enterprise, fmt.Sprintf("%s走访了%s，收集问题%s个。", author, enterprise, problems)
 	}
 	grade := map[Urgency]string{UrgencyUrgent: "紧急", UrgencyCritical: "特急"}[urgency]
-	return grade + "问题：" + enterprise, fmt.Sprintf("%s走访%s，带回%s个问题，其中有%s问题，请及时处理。", author, enterprise, problems, grade)
+	return grade + "问题：" + enterprise, fmt.Sprintf("%s走访了%s，收集问题%s个，含%s问题，请及时处理。", author, enterprise, problems, grade)
 }
