@@ -1,0 +1,211 @@
+package docs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// root is the folder of the repository, seen from the one the tests run in.
+const root = "../.."
+
+// printedAddress is the address in the documents; a test serves somewhere else.
+const printedAddress = "127.0.0.1:8080"
+
+func TestREADME(t *testing.T) { runDocument(t, "README.md") }
+
+func TestPhoneDeveloperGuide(t *testing.T) { runDocument(t, "docs/guides/phone-developer.md") }
+
+func TestContributorGuide(t *testing.T) { runDocument(t, "docs/guides/contributor.md") }
+
+// runDocument runs the sh blocks of a document, in one shell and in their order, against a demonstration of its own,
+// and compares what each prints with the text block after it, in which … stands for anything.
+func runDocument(t *testing.T, path string) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	examples := examplesOf(t, path)
+	address := serveDemo(t)
+	var script strings.Builder
+	script.WriteString("set -u\n")
+	for i, e := range examples {
+		fmt.Fprintf(&script, "%s\nprintf '\\n%s\\n'\n", strings.ReplaceAll(e.script, printedAddress, address), endOf(i))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
+	shell.Dir = t.TempDir()
+	shell.Env = append(withoutSettings(), "LC_ALL=C.UTF-8")
+	printed, err := shell.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: the shell says %v after\n%s", path, err, printed)
+	}
+	rest := string(printed)
+	for i, e := range examples {
+		got, after, ended := strings.Cut(rest, "\n"+endOf(i)+"\n")
+		if !ended {
+			t.Fatalf("%s:%d: the example does not end", path, e.line)
+		}
+		rest = after
+		if !e.matches(got) {
+			t.Errorf("%s:%d: prints\n%s\nand not\n%s", path, e.line, got, e.output)
+		}
+	}
+}
+
+func endOf(example int) string { return fmt.Sprintf("--- end of example %d ---", example) }
+
+// example is one sh block of a document.
+type example struct {
+	line           int
+	script, output string
+}
+
+// matches tells whether an output is the printed one; an example without one may print anything.
+func (e example) matches(got string) bool {
+	if e.output == "" {
+		return true
+	}
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(e.output)), "…", `[\s\S]*?`)
+	return regexp.MustCompile("^" + pattern + "$").MatchString(strings.TrimSpace(got))
+}
+
+func examplesOf(t *testing.T, path string) (examples []example) {
+	t.Helper()
+	language, block := "", strings.Builder{}
+	for i, line := range strings.Split(read(t, path), "\n") {
+		opens, fence := strings.CutPrefix(line, "```")
+		switch {
+		case !fence:
+			block.WriteString(line + "\n")
+			continue
+		case language == "" && opens != "":
+			language = opens
+			block.Reset()
+			continue
+		case language == "sh":
+			examples = append(examples, example{line: i + 1, script: block.String()})
+		case language == "text" && len(examples) > 0:
+			examples[len(examples)-1].output = block.String()
+		}
+		language = ""
+	}
+	if len(examples) == 0 {
+		t.Fatalf("%s has no examples", path)
+	}
+	return examples
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// program builds the server, once for all tests.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "lianqi-docs-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "lianqi")
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the server: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+func withoutSettings() []string {
+	var env []string
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "LIANQI_") {
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+// serveDemo starts the demonstration as its own process and ends it with the test. It gives the address.
+func serveDemo(t *testing.T) string {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server := exec.Command(path, "serve", "--demo")
+	// No example reaches this limit but the one that means to.
+	server.Env = append(withoutSettings(), "LIANQI_LISTEN="+address, "LIANQI_DATA_DIR="+t.TempDir(), "LIANQI_RATE_LIMIT=100")
+	var log bytes.Buffer
+	server.Stderr = &log
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	greeted := make(chan bool, 1)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		lines := bufio.NewScanner(out)
+		for first := true; lines.Scan(); first = false {
+			if first {
+				greeted <- strings.Contains(lines.Text(), "http://"+address+"/docs")
+			}
+		}
+		close(greeted)
+	}()
+	t.Cleanup(func() {
+		_ = server.Process.Signal(syscall.SIGTERM)
+		<-read
+		if err := server.Wait(); err != nil || t.Failed() {
+			t.Errorf("the server ended with %v and logged\n%s", err, log.Bytes())
+		}
+	})
+	if !<-greeted {
+		t.Fatal("the server does not say where it serves")
+	}
+	answer, err := http.Get("http://" + address + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("the server is not ready: %s", answer.Status)
+	}
+	return address
+}
