@@ -31,6 +31,9 @@ func (db *DB) Backup(ctx context.Context, path string) (err error) {
 	if err := copyDatabase(ctx, db.Path(), partial); err != nil {
 		return fmt.Errorf("copying the database: %w", err)
 	}
+	if err := os.Chmod(partial, 0o600); err != nil {
+		return err
+	}
 	if err := syncFile(partial); err != nil {
 		return err
 	}

@@ -22,10 +22,11 @@ func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
 		return nil, err
 	}
 	path := filepath.Join(opts.Dir, FileName)
-	db = &DB{driver: driverSQLite, opts: opts}
+	opened := &DB{driver: driverSQLite, opts: opts}
+	db = opened
 	defer func() {
 		if err != nil {
-			db.abandon()
+			opened.abandon()
 		}
 	}()
 	if !opts.ReadOnly {
@@ -35,6 +36,9 @@ func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
 		} else if !held {
 			db.lock = nil
 			return nil, ErrLocked
+		}
+		if err := ownerOnly(path); err != nil {
+			return nil, err
 		}
 		if db.writes, err = sql.Open("sqlite", sqliteDSN(path, 16)); err != nil {
 			return nil, err
@@ -53,6 +57,15 @@ func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// ownerOnly makes the file before SQLite does, which would let everybody read it; its log takes over the mode.
+func ownerOnly(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the administrator names it
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // startWriter begins to accept writes; the schema must be in place, for the writer keeps the only write connection.
