@@ -20,6 +20,7 @@ func openMySQL(ctx context.Context, opts Options) (*DB, error) {
 		return nil, errors.New("the address of the database server cannot be read")
 	}
 	cfg.InterpolateParams = true
+	cfg.ParseTime = true // the lock of the migrations reads when it ends
 	cfg.Collation = "utf8mb4_bin"
 	cfg.Timeout = 10 * time.Second
 	cfg.ReadTimeout, cfg.WriteTimeout = 30*time.Second, 30*time.Second
