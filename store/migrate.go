@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -69,7 +70,8 @@ func (db *DB) provider() (*goose.Provider, error) {
 	dialect, pool := goose.DialectSQLite3, db.writes
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithSlog(db.opts.Log)}
 	if db.driver == driverMySQL {
-		locker, err := lock.NewMySQLTableLocker()
+		// Servers that start together look every fifth of a second whether it is their turn, for five minutes.
+		locker, err := lock.NewMySQLTableLocker(lock.WithTableLockTimeout(200*time.Millisecond, 1500))
 		if err != nil {
 			return nil, err
 		}
