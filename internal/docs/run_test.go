@@ -28,16 +28,16 @@ func TestREADME(t *testing.T) { runDocument(t, "README.md") }
 
 func TestPhoneDeveloperGuide(t *testing.T) { runDocument(t, "docs/guides/phone-developer.md") }
 
-func TestContributorGuide(t *testing.T) { runDocument(t, "docs/guides/contributor.md") }
+func TestAdministratorGuide(t *testing.T) { runDocument(t, "docs/guides/administrator.md") }
 
 // runDocument runs the sh blocks of a document, in one shell and in their order, against a demonstration of its own,
 // and compares what each prints with the text block after it, in which … stands for anything.
-func runDocument(t *testing.T, path string) {
+func runDocument(t *testing.T, document string) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	examples := examplesOf(t, path)
-	address := serveDemo(t)
+	examples := examplesOf(t, document)
+	address, data := serveDemo(t)
 	var script strings.Builder
 	script.WriteString("set -u\n")
 	for i, e := range examples {
@@ -47,20 +47,22 @@ func runDocument(t *testing.T, path string) {
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
 	shell.Dir = t.TempDir()
-	shell.Env = append(withoutSettings(), "LC_ALL=C.UTF-8")
+	program, _ := program()
+	shell.Env = append(withoutSettings(), "LC_ALL=C.UTF-8", "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"),
+		"LIANQI_LISTEN="+address, "LIANQI_DATA_DIR="+data)
 	printed, err := shell.CombinedOutput()
 	if err != nil {
-		t.Errorf("%s: the shell says %v after\n%s", path, err, printed)
+		t.Errorf("%s: the shell says %v after\n%s", document, err, printed)
 	}
 	rest := string(printed)
 	for i, e := range examples {
 		got, after, ended := strings.Cut(rest, "\n"+endOf(i)+"\n")
 		if !ended {
-			t.Fatalf("%s:%d: the example does not end", path, e.line)
+			t.Fatalf("%s:%d: the example does not end", document, e.line)
 		}
 		rest = after
 		if !e.matches(got) {
-			t.Errorf("%s:%d: prints\n%s\nand not\n%s", path, e.line, got, e.output)
+			t.Errorf("%s:%d: prints\n%s\nand not\n%s", document, e.line, got, e.output)
 		}
 	}
 }
@@ -150,8 +152,8 @@ func withoutSettings() []string {
 	return env
 }
 
-// serveDemo starts the demonstration as its own process and ends it with the test. It gives the address.
-func serveDemo(t *testing.T) string {
+// serveDemo starts the demonstration as its own process and ends it with the test. It gives the address and the data folder.
+func serveDemo(t *testing.T) (address, data string) {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -161,13 +163,13 @@ func serveDemo(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := free.Addr().String()
+	address, data = free.Addr().String(), t.TempDir()
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
 	server := exec.Command(path, "serve", "--demo")
 	// No example reaches this limit but the one that means to.
-	server.Env = append(withoutSettings(), "LIANQI_LISTEN="+address, "LIANQI_DATA_DIR="+t.TempDir(), "LIANQI_RATE_LIMIT=100")
+	server.Env = append(withoutSettings(), "LIANQI_LISTEN="+address, "LIANQI_DATA_DIR="+data, "LIANQI_RATE_LIMIT=100", "LIANQI_LOG=warn")
 	var log bytes.Buffer
 	server.Stderr = &log
 	out, err := server.StdoutPipe()
@@ -207,5 +209,5 @@ func serveDemo(t *testing.T) string {
 	if answer.StatusCode != http.StatusOK {
 		t.Fatalf("the server is not ready: %s", answer.Status)
 	}
-	return address
+	return address, data
 }
