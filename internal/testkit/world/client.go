@@ -50,6 +50,13 @@ func (w *World) Login(u models.User, headers ...string) *Client {
 	return c
 }
 
+// On is the same session at another server.
+func (c *Client) On(w *World) *Client {
+	other := *c
+	other.world = w
+	return &other
+}
+
 // Keep takes over the tokens of an answer.
 func (c *Client) Keep(a Answer) {
 	c.Token, c.Refresh = a.Text("access_token"), a.Text("refresh_token")

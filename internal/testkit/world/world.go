@@ -82,9 +82,29 @@ func New(t testing.TB, options ...Option) *World {
 	if err := w.DB.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
+	w.start(s, log)
+	w.Zone = w.settle(ctx)
+	return w
+}
+
+// Replica is a second server on the same database, with the same clock and zone.
+func (w *World) Replica(options ...Option) *World {
+	w.t.Helper()
+	var s settings
+	for _, option := range options {
+		option(&s)
+	}
+	r := &World{t: w.t, Clock: w.Clock, DB: w.DB, Zone: w.Zone, clients: map[string]*Client{}}
+	r.start(s, slog.New(slog.DiscardHandler))
+	return r
+}
+
+// start makes the services and the router on the database and serves them.
+func (w *World) start(s settings, log *slog.Logger) {
+	w.t.Helper()
 	var err error
-	if w.Services, err = services.New(ctx, w.DB, log); err != nil {
-		t.Fatal(err)
+	if w.Services, err = services.New(context.Background(), w.DB, log); err != nil {
+		w.t.Fatal(err)
 	}
 	o := api.Options{
 		Version: "test", Authenticate: w.Services.Sessions.Authenticate, RedeemTicket: w.Services.Sessions.RedeemTicket,
@@ -96,8 +116,6 @@ func New(t testing.TB, options ...Option) *World {
 	w.API = api.New(o)
 	handlers.Register(w.API, w.Services, w.Clock.Now)
 	w.serve(s)
-	w.Zone = w.settle(ctx)
-	return w
 }
 
 func (w *World) open(ctx context.Context, s settings, log *slog.Logger) *store.DB {
