@@ -19,6 +19,18 @@ import (
 	"lianqi/config"
 )
 
+// root is the folder of the repository, seen from the one the tests run in.
+const root = "../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
 var update = flag.Bool("update", false, "write the generated documents anew")
 
 func TestErrorsAreAllListed(t *testing.T) {

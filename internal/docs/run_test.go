@@ -1,25 +1,22 @@
+//go:build linux
+
 package docs
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
-)
 
-// root is the folder of the repository, seen from the one the tests run in.
-const root = "../.."
+	"lianqi/internal/product"
+)
 
 // printedAddress is the address in the documents; a test serves somewhere else.
 const printedAddress = "127.0.0.1:8080"
@@ -110,104 +107,51 @@ func examplesOf(t *testing.T, path string) (examples []example) {
 	return examples
 }
 
-func read(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(root, path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
-// program builds the server, once for all tests.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "lianqi-docs-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "lianqi")
-	build := exec.Command("go", "build", "-o", path, ".")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the server: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// program builds the server, once for all tests, in built.
+var (
+	built   string
+	program = sync.OnceValues(func() (path string, err error) {
+		if built, err = os.MkdirTemp("", "lianqi-docs-"); err != nil {
+			return "", err
+		}
+		return product.Build(context.Background(), built)
+	})
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
 
 func withoutSettings() []string {
-	var env []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "LIANQI_") {
-			env = append(env, variable)
-		}
-	}
-	return env
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "LIANQI_") })
 }
 
-// serveDemo starts the demonstration as its own process and ends it with the test. It gives the address and the data folder.
+// serveDemo starts the demonstration as its own process and ends it with the test. It gives the address and the data
+// folder.
 func serveDemo(t *testing.T) (address, data string) {
 	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if address, err = product.FreeAddress(); err != nil {
 		t.Fatal(err)
 	}
-	address, data = free.Addr().String(), t.TempDir()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	server := exec.Command(path, "serve", "--demo")
+	data = t.TempDir()
 	// No example reaches this limit but the one that means to.
-	server.Env = append(withoutSettings(), "LIANQI_LISTEN="+address, "LIANQI_DATA_DIR="+data, "LIANQI_RATE_LIMIT=100", "LIANQI_LOG=warn")
-	var log bytes.Buffer
-	server.Stderr = &log
-	out, err := server.StdoutPipe()
+	environment := append(withoutSettings(), "LIANQI_LISTEN="+address, "LIANQI_DATA_DIR="+data, "LIANQI_RATE_LIMIT=100", "LIANQI_LOG=warn")
+	server, err := product.Start(address, environment, path, "serve", "--demo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	greeted := make(chan bool, 1)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		lines := bufio.NewScanner(out)
-		for first := true; lines.Scan(); first = false {
-			if first {
-				greeted <- strings.Contains(lines.Text(), "http://"+address+"/docs")
-			}
-		}
-		close(greeted)
-	}()
 	t.Cleanup(func() {
-		_ = server.Process.Signal(syscall.SIGTERM)
-		<-read
-		if err := server.Wait(); err != nil || t.Failed() {
-			t.Errorf("the server ended with %v and logged\n%s", err, log.Bytes())
+		if err := server.Stop(); err != nil || t.Failed() {
+			t.Errorf("the server ended with %v and logged\n%s", err, server.Log())
 		}
 	})
-	if !<-greeted {
-		t.Fatal("the server does not say where it serves")
-	}
-	answer, err := http.Get("http://" + address + "/readyz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("the server is not ready: %s", answer.Status)
-	}
 	return address, data
 }
