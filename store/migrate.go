@@ -28,6 +28,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if current, known, err := provider.GetVersions(ctx); err == nil && current > known {
+		return fmt.Errorf("the database is at version %d and this program knows %d: use the newer program", current, known)
+	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
 	}

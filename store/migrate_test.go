@@ -253,3 +253,14 @@ func TestEveryRowIsInTheSchema(t *testing.T) {
 		}
 	}
 }
+
+func TestDatabaseOfANewerProgramIsRefused(t *testing.T) {
+	eachDB(t, func(t *testing.T, db opened) {
+		db.write(t, func(tx *Tx) error {
+			return tx.exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+		})
+		if err := db.Migrate(context.Background()); err == nil || !strings.Contains(err.Error(), "newer") {
+			t.Fatal(err)
+		}
+	})
+}

@@ -92,7 +92,7 @@ func (tx *Tx) ReadNotification(scope models.Scope, id models.ID) (models.Notific
 // ReadNotifications marks everything that the scope's user got up to now as read and tells how many that were.
 func (tx *Tx) ReadNotifications(scope models.Scope) (int, error) {
 	var ids []models.ID
-	if err := tx.all(&ids, "SELECT id FROM notifications WHERE user_id = ? AND read_at IS NULL ORDER BY id", scope.UserID); err != nil {
+	if err := tx.all(&ids, "SELECT id FROM notifications WHERE user_id = ? AND read_at IS NULL ORDER BY created_at, id", scope.UserID); err != nil {
 		return 0, err
 	}
 	for batch := range batches(ids) {

@@ -97,6 +97,9 @@ func fillVisits(tb testing.TB, db opened, z zone, from, count int) {
 				cadre := z.cadres[i%len(z.cadres)]
 				v := db.visit(from+i, cadre, z.enterprises[i%len(z.enterprises)].ID, i%2)
 				v.ReceivedAt = v.ReceivedAt.Add(time.Duration(i) * time.Millisecond)
+				if i%4 == 1 {
+					v.Problems[0].DepartmentID = &z.departments[1].ID
+				}
 				if i%3 == 0 {
 					v.CampaignID = &z.campaign.ID
 				}

@@ -113,13 +113,14 @@ func enterpriseScope(s models.Scope) []condition {
 	departments := s.Departments
 	if len(departments) > 0 {
 		alternatives = append(alternatives,
-			where("id IN (SELECT a.enterprise_id FROM assignments a JOIN users u ON u.id = a.cadre_id WHERE u.department_id IN ?)", departments))
+			where("EXISTS (SELECT 1 FROM assignments a JOIN users u ON u.id = a.cadre_id WHERE a.enterprise_id = enterprises.id AND u.department_id IN ?)", departments))
 	}
 	if s.RoutedTo != nil {
 		departments = append([]models.ID{*s.RoutedTo}, departments...)
 	}
 	if len(departments) > 0 {
-		alternatives = append(alternatives, where("id IN (SELECT enterprise_id FROM problems WHERE department_id IN ?)", departments))
+		alternatives = append(alternatives,
+			where("EXISTS (SELECT 1 FROM problems p WHERE p.enterprise_id = enterprises.id AND p.department_id IN ?)", departments))
 	}
 	return alternatives
 }

@@ -225,6 +225,7 @@ CREATE INDEX problems_enterprise ON problems (enterprise_id, reported_at, id);
 CREATE INDEX problems_reporter ON problems (reporter_id, reported_at, id);
 CREATE INDEX problems_reporter_department ON problems (reporter_department_id, reported_at, id);
 CREATE INDEX problems_department ON problems (department_id, reported_at, id);
+CREATE INDEX problems_routed ON problems (enterprise_id, department_id);
 CREATE INDEX problems_visit ON problems (visit_id, place);
 
 CREATE TABLE notifications (
