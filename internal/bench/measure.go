@@ -18,9 +18,10 @@ import (
 type measured struct {
 	Database string        `json:"database"`
 	Start    time.Duration `json:"first_answer_ns"`
-	// Resident memory of the product in MiB: when it has answered once, five seconds later, and at most.
-	Memory struct{ First, Idle, Peak float64 } `json:"memory_mib"`
-	Lines  []line                              `json:"lines"`
+	// Resident memory of the product in MiB: when it has answered once, five seconds later, at most while everybody
+	// logs in at once, and at most under the load that is measured.
+	Memory struct{ First, Idle, Login, Load float64 } `json:"memory_mib"`
+	Lines  []line                                     `json:"lines"`
 }
 
 // line compares the two servers under one load.
@@ -54,15 +55,27 @@ func (b *bench) measure(d *database) (m measured, err error) {
 	for i := range b.rounds {
 		b.progress("%s: round %d of %d", d.title, i+1, b.rounds)
 		// Access tokens are good for a quarter of an hour.
-		if err := real.login(&d.zone); err != nil {
+		if err := atPeak(real, &m.Memory.Login, func() error { return real.login(&d.zone) }); err != nil {
 			return m, err
 		}
-		if err := b.round(d, real, bare, m.Lines); err != nil {
+		if err := atPeak(real, &m.Memory.Load, func() error { return b.round(d, real, bare, m.Lines) }); err != nil {
 			return m, err
 		}
 	}
-	_, m.Memory.Peak, err = memory(real.Pid())
-	return m, err
+	return m, nil
+}
+
+// atPeak raises the highest to what the server's memory was at most meanwhile.
+func atPeak(s *server, highest *float64, meanwhile func() error) error {
+	if err := forgetPeak(s.Pid()); err != nil {
+		return err
+	}
+	if err := meanwhile(); err != nil {
+		return err
+	}
+	_, peak, err := memory(s.Pid())
+	*highest = max(*highest, peak)
+	return err
 }
 
 // round measures every line once, on one server after the other.

@@ -60,6 +60,11 @@ func memory(pid int) (now, peak float64, err error) {
 	return now, peak, nil
 }
 
+// forgetPeak makes the peak of a process begin anew.
+func forgetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+}
+
 // flushTime is the median time that the disk under the folder takes to keep 4 KiB.
 func flushTime(dir string) (time.Duration, error) {
 	file, err := os.Create(filepath.Join(dir, "flush"))
