@@ -95,7 +95,7 @@ func (h campaignHandler) list(ctx context.Context, in *listCampaignsInput) (*lis
 
 // newCampaign is a campaign to be.
 type newCampaign struct {
-	creation
+	Creation
 	Name     string `json:"name" minLength:"1" maxLength:"100" pattern:"\\S"`
 	Activity string `json:"activity" required:"false" maxLength:"200"`
 	StartsOn string `json:"starts_on" format:"date"`
@@ -157,7 +157,7 @@ func (h campaignHandler) assignments(ctx context.Context, in *listAssignmentsInp
 
 // newAssignment is an assignment to be.
 type newAssignment struct {
-	creation
+	Creation
 	EnterpriseID models.ID `json:"enterprise_id"`
 	CadreID      models.ID `json:"cadre_id"`
 }
@@ -192,7 +192,7 @@ func assignmentAnswer(a models.Assignment, err error) (*assignmentOutput, error)
 type endAssignmentInput struct {
 	IDInput
 	AssignmentID models.ID `path:"assignment_id" doc:"The assignment's id."`
-	Body         action
+	Body         Action
 }
 
 func (h campaignHandler) end(ctx context.Context, in *endAssignmentInput) (*assignmentOutput, error) {

@@ -60,7 +60,7 @@ func (h departmentHandler) list(ctx context.Context, _ *struct{}) (*listDepartme
 
 // newDepartment is a department to be.
 type newDepartment struct {
-	creation
+	Creation
 	Name     string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S"`
 	HeadID   *models.ID `json:"head_id,omitempty"`
 	LeaderID *models.ID `json:"leader_id,omitempty"`

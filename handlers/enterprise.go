@@ -115,7 +115,7 @@ func (h enterpriseHandler) list(ctx context.Context, in *listEnterprisesInput) (
 
 // newEnterprise is an enterprise to be.
 type newEnterprise struct {
-	creation
+	Creation
 	CreditCode string `json:"credit_code" maxLength:"40" doc:"Unified social credit code; case, width and blanks around it do not matter."`
 	Name       string `json:"name" minLength:"1" maxLength:"100" pattern:"\\S"`
 	Industry   string `json:"industry" required:"false" maxLength:"100"`

@@ -72,14 +72,14 @@ type IDInput struct {
 	ID models.ID `path:"id" doc:"The record's id."`
 }
 
-// action is what the body of every action carries.
-type action struct {
+// Action is what the body of every action carries; exported for the same reason as PageInput.
+type Action struct {
 	OperationID     models.ID `json:"operation_id" doc:"Made by the client, one for each thing it wants done; sending it again changes nothing."`
 	ExpectedVersion int64     `json:"expected_version" minimum:"1" doc:"The version that the action is based on."`
 }
 
-// creation is what the body of every creation by POST carries.
-type creation struct {
+// Creation is what the body of every creation by POST carries; exported for the same reason.
+type Creation struct {
 	OperationID models.ID `json:"operation_id" doc:"Made by the client, one for each thing it wants created; sending it again creates nothing."`
 }
 

@@ -151,7 +151,7 @@ func (h userHandler) list(ctx context.Context, in *listUsersInput) (*listUsersOu
 
 // newUser is an account to be.
 type newUser struct {
-	creation
+	Creation
 	Phone        string     `json:"phone" pattern:"^1[0-9]{10}$"`
 	Name         string     `json:"name" minLength:"1" maxLength:"100" pattern:"\\S"`
 	Roles        []string   `json:"roles" minItems:"1" maxItems:"7" uniqueItems:"true" enum:"admin,manager,dispatcher,cadre,window,reviewer,enterprise" doc:"An enterprise's account has that one role."`
@@ -237,18 +237,18 @@ func (h userHandler) change(ctx context.Context, in *changeUserInput) (*userOutp
 type resetPasswordInput struct {
 	IDInput
 	Body struct {
-		action
+		Action
 		NewPassword string `json:"new_password" maxLength:"128"`
 	}
 }
 
 func (h userHandler) resetPassword(ctx context.Context, in *resetPasswordInput) (*userOutput, error) {
-	return userAnswer(h.users.ResetPassword(ctx, actionOn(in.ID, in.Body.action), in.ID, in.Body.ExpectedVersion, in.Body.NewPassword))
+	return userAnswer(h.users.ResetPassword(ctx, actionOn(in.ID, in.Body.Action), in.ID, in.Body.ExpectedVersion, in.Body.NewPassword))
 }
 
 type userActionInput struct {
 	IDInput
-	Body action
+	Body Action
 }
 
 func (h userHandler) deactivate(ctx context.Context, in *userActionInput) (*userOutput, error) {
@@ -256,9 +256,9 @@ func (h userHandler) deactivate(ctx context.Context, in *userActionInput) (*user
 }
 
 // actionOn is the submission of an action that says nothing but which record and version it is for.
-func actionOn(record models.ID, a action) services.Submission {
+func actionOn(record models.ID, a Action) services.Submission {
 	return submission(a.OperationID, struct {
 		Record models.ID
-		Action action
+		Action Action
 	}{record, a})
 }
