@@ -155,12 +155,20 @@ func newInsert(head string, columns int) *multiInsert {
 func (m *multiInsert) row(values ...any) { m.args = append(m.args, values...) }
 
 func (m *multiInsert) run(tx *Tx) error {
+	_, err := m.count(tx)
+	return err
+}
+
+// count runs the statement, in pieces if it is long, and tells how many rows there are more.
+func (m *multiInsert) count(tx *Tx) (inserted int64, err error) {
 	one := "(?" + strings.Repeat(",?", m.columns-1) + ")"
 	for args := range slices.Chunk(m.args, batchSize*m.columns) {
 		rows := len(args) / m.columns
-		if err := tx.exec(m.head+one+strings.Repeat(","+one, rows-1)+m.suffix, args...); err != nil {
-			return err
+		n, err := tx.execCount(m.head+one+strings.Repeat(","+one, rows-1)+m.suffix, args...)
+		if err != nil {
+			return inserted, err
 		}
+		inserted += n
 	}
-	return nil
+	return inserted, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -16,21 +17,58 @@ func (tx *Tx) Notify(n models.Notice) error {
 
 func (tx *Tx) deliver(n models.Notice) error {
 	users, err := tx.audience(n.Audience)
-	if err != nil || len(users) == 0 {
+	if err != nil {
 		return err
 	}
-	inbox := newInsert("INSERT INTO notifications (id, user_id, kind, subject_type, subject_id, params, created_at) VALUES ", 7)
-	ids := make([]models.ID, len(users))
+	for batch := range batches(users) {
+		if err := tx.tell(n, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const insertNotifications = "INSERT INTO notifications (id, user_id, kind, subject_type, subject_id, params, created_at) VALUES "
+
+// tell writes the inbox rows of the users and their deliveries.
+func (tx *Tx) tell(n models.Notice, users []models.ID) error {
 	params := jsonText(n.Params)
+	ids := make([]models.ID, len(users))
+	inbox := newInsert(insertNotifications, 7)
 	for i, user := range users {
 		ids[i] = tx.NewID()
 		inbox.row(ids[i], user, n.Kind, n.Subject.Type, n.Subject.ID, params, micros(tx.now))
-		tx.announce(models.KindNotification, ids[i], models.UserStream(user))
 	}
-	if err := inbox.run(tx); err != nil {
+	err := inbox.run(tx)
+	if ifDuplicate(err, errTold) == errTold { //nolint:errorlint // it is made in this line
+		users, ids, err = tx.tellTheRest(inbox, users, ids)
+	}
+	if err != nil || len(users) == 0 {
 		return err
 	}
+	for i, user := range users {
+		tx.announce(models.KindNotification, ids[i], models.UserStream(user))
+	}
 	return tx.queueDeliveries(users, ids)
+}
+
+var errTold = errors.New("store: somebody has been told already")
+
+// tellTheRest inserts the rows one by one, for some of the users have been told already, and gives those who were not.
+func (tx *Tx) tellTheRest(inbox *multiInsert, users, ids []models.ID) (told, notifications []models.ID, err error) {
+	for i := range users {
+		one := newInsert(insertNotifications, inbox.columns)
+		one.suffix = tx.onConflictNothing("id")
+		one.row(inbox.args[i*inbox.columns : (i+1)*inbox.columns]...)
+		inserted, err := one.count(tx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if inserted == 1 {
+			told, notifications = append(told, users[i]), append(notifications, ids[i])
+		}
+	}
+	return told, notifications, nil
 }
 
 func (tx *Tx) queueDeliveries(users, notifications []models.ID) error {
