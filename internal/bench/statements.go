@@ -229,7 +229,9 @@ func (r *recording) notify(w *worker) error {
 
 func (r *recording) audit(w *worker) error {
 	args := []any{}
-	add := func(kind, id string) { args = append(args, newID(), r.now, r.who.id, r.who.id, r.id, "record-visit", kind, id) }
+	add := func(kind, id string) {
+		args = append(args, newID(), r.now, r.who.id, r.who.id, r.id, "record-visit", kind, id)
+	}
 	add("visit", r.id)
 	for _, p := range r.v.Problems {
 		add("problem", p.ID)
