@@ -41,11 +41,12 @@ func (tx *Tx) InsertSession(s models.Session) error {
 	return nil
 }
 
-// RotateSession moves a session on to the next refresh token. Errors: models.ErrNotFound when somebody else moved it.
-func (tx *Tx) RotateSession(s models.Session, next []byte, expires time.Time) error {
-	return tx.execOne(models.ErrNotFound, `UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = ?, generation = generation + 1, used_at = ?, expires_at = ?
+// RotateSession moves a session on from the token that was presented to the next. Errors: models.ErrNotFound when
+// somebody else moved it.
+func (tx *Tx) RotateSession(s models.Session, presented, next models.RefreshToken, expires time.Time) error {
+	return tx.execOne(models.ErrNotFound, `UPDATE sessions SET previous_hash = ?, refresh_hash = ?, generation = ?, used_at = ?, expires_at = ?
 		WHERE id = ? AND generation = ? AND ended_at IS NULL`,
-		next, micros(tx.now), micros(expires), s.ID, s.Generation)
+		presented.Hash(), next.Hash(), next.Generation, micros(tx.now), micros(expires), s.ID, s.Generation)
 }
 
 // Session finds one session. Errors: models.ErrNotFound.
