@@ -2,7 +2,11 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,7 +99,29 @@ func TestKeysRotate(t *testing.T) {
 			if len(keys) > 4 {
 				t.Errorf("%d keys are kept", len(keys))
 			}
-			refresh = w.Anonymous().Want(200, "POST", "/auth/refresh", map[string]any{"refresh_token": refresh}).Text("refresh_token")
+			w.Clock.Advance(time.Second)
+			answer := w.Anonymous().Want(200, "POST", "/auth/refresh", map[string]any{"refresh_token": refresh})
+			refresh = answer.Text("refresh_token")
+			if kid := keyOf(t, answer.Text("access_token")); kid != strconv.FormatInt(keys[0].ID, 10) {
+				t.Errorf("signed with key %s, the newest is %d", kid, keys[0].ID)
+			}
 		}
 	})
+}
+
+// keyOf is the id of the key that an access token says it was signed with.
+func keyOf(t *testing.T, token string) string {
+	t.Helper()
+	header, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h struct {
+		KeyID string `json:"kid"`
+	}
+	if err := json.Unmarshal(text, &h); err != nil {
+		t.Fatal(err)
+	}
+	return h.KeyID
 }

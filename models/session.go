@@ -48,20 +48,25 @@ type SigningKey struct {
 	CreatedAt time.Time
 }
 
-// RefreshToken is opaque to clients: key id, session, secret, and a tag that only the server can make. The tag tells
-// a token that was once ours from an invented one, so that nobody can end a session by guessing its id.
+// RefreshToken is opaque to clients: key id, session, generation, secret, and a tag that only the server can make. The
+// tag tells a token that was once ours from an invented one, so that nobody can end a session by guessing its id.
 type RefreshToken struct {
-	KeyID     uint32
-	SessionID ID
-	Secret    [32]byte
-	tag       [16]byte
+	KeyID      uint32
+	SessionID  ID
+	Generation uint32
+	Secret     [32]byte
+	tag        [16]byte
 }
 
-const refreshTokenSize = 4 + 16 + 32 + 16
+const refreshTokenSize = 4 + 16 + 4 + 32 + 16
 
 // NewRefreshToken makes the first token of a session from a random secret.
 func NewRefreshToken(key SigningKey, session ID, secret [32]byte) RefreshToken {
-	t := RefreshToken{KeyID: uint32(key.ID), SessionID: session, Secret: secret} //nolint:gosec // key ids count from 1
+	return newRefreshToken(key, session, 0, secret)
+}
+
+func newRefreshToken(key SigningKey, session ID, generation uint32, secret [32]byte) RefreshToken {
+	t := RefreshToken{KeyID: uint32(key.ID), SessionID: session, Generation: generation, Secret: secret} //nolint:gosec // key ids count from 1
 	t.tag = t.makeTag(key)
 	return t
 }
@@ -71,7 +76,7 @@ func (t RefreshToken) Successor(key SigningKey) RefreshToken {
 	mac := hmac.New(sha256.New, key.Secret)
 	mac.Write([]byte("refresh successor"))
 	mac.Write(t.bytes())
-	return NewRefreshToken(key, t.SessionID, [32]byte(mac.Sum(nil)))
+	return newRefreshToken(key, t.SessionID, t.Generation+1, [32]byte(mac.Sum(nil)))
 }
 
 // Authentic tells whether the key made the token.
@@ -92,6 +97,7 @@ func (t RefreshToken) bytes() []byte {
 	b := make([]byte, 0, refreshTokenSize)
 	b = binary.BigEndian.AppendUint32(b, t.KeyID)
 	b = append(b, t.SessionID[:]...)
+	b = binary.BigEndian.AppendUint32(b, t.Generation)
 	b = append(b, t.Secret[:]...)
 	return append(b, t.tag[:]...)
 }
@@ -100,6 +106,7 @@ func (t RefreshToken) makeTag(key SigningKey) [16]byte {
 	mac := hmac.New(sha256.New, key.Secret)
 	mac.Write([]byte("refresh tag"))
 	mac.Write(t.SessionID[:])
+	mac.Write(binary.BigEndian.AppendUint32(nil, t.Generation))
 	mac.Write(t.Secret[:])
 	return [16]byte(mac.Sum(nil)[:16])
 }
@@ -112,8 +119,9 @@ func ParseRefreshToken(s string) (t RefreshToken, ok bool) {
 	}
 	t.KeyID = binary.BigEndian.Uint32(b)
 	copy(t.SessionID[:], b[4:])
-	copy(t.Secret[:], b[20:])
-	copy(t.tag[:], b[52:])
+	t.Generation = binary.BigEndian.Uint32(b[20:])
+	copy(t.Secret[:], b[24:])
+	copy(t.tag[:], b[56:])
 	return t, true
 }
 
@@ -121,7 +129,8 @@ func ParseRefreshToken(s string) (t RefreshToken, ok bool) {
 type Presented int
 
 const (
-	// PresentedCurrent is used for the first time: the session moves on to the successor.
+	// PresentedCurrent is used for the first time: the session moves on to the successor. So it does for a token that
+	// is ahead of the session, which there only is after a backup has been restored: the phone must not pay for that.
 	PresentedCurrent Presented = iota
 	// PresentedAgain was used and its answer may have been lost: the successor has not been used yet.
 	PresentedAgain
@@ -136,6 +145,8 @@ func (s Session) Judge(t RefreshToken) Presented {
 		return PresentedCurrent
 	case bytes.Equal(hash, s.PreviousHash):
 		return PresentedAgain
+	case int64(t.Generation) > s.Generation:
+		return PresentedCurrent
 	}
 	return PresentedReused
 }

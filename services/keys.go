@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -15,13 +16,16 @@ import (
 const (
 	issuer   = "lianqi"
 	audience = "lianqi-api"
-	// keyReload is how often at most an unknown key id makes the keyring look into the database.
-	keyReload = time.Second
+	// keyTime is how long the keys are believed without looking into the database, where another server or a command
+	// may have added or removed one.
+	keyTime = time.Second
 )
 
-// keyring holds the signing keys. Another server may add one: a token with an unknown key id makes it look again.
+// keyring holds the signing keys, as known at most keyTime ago.
 type keyring struct {
 	db *store.DB
+
+	looking sync.Mutex
 
 	mu     sync.RWMutex
 	keys   []models.SigningKey // newest first
@@ -93,37 +97,37 @@ func (k *keyring) load(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if len(keys) == 0 && len(k.keys) > 0 {
+		return errors.New("the signing keys are gone")
+	}
 	k.keys, k.looked = keys, k.db.Now()
 	return nil
 }
 
-func (k *keyring) newest() models.SigningKey {
+// current gives the keys, the newest first. When the database does not answer, those last known must do.
+func (k *keyring) current(ctx context.Context) []models.SigningKey {
 	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return k.keys[0]
+	keys, stale := k.keys, k.db.Now().Sub(k.looked) >= keyTime
+	k.mu.RUnlock()
+	if !stale {
+		return keys
+	}
+	// Of those who find the keys stale at the same moment one looks; the others go on with what there is.
+	if k.looking.TryLock() {
+		defer k.looking.Unlock()
+		if k.load(context.WithoutCancel(ctx)) == nil {
+			k.mu.RLock()
+			defer k.mu.RUnlock()
+			return k.keys
+		}
+	}
+	return keys
 }
 
-func (k *keyring) all() []models.SigningKey {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return k.keys
-}
+func (k *keyring) newest(ctx context.Context) models.SigningKey { return k.current(ctx)[0] }
 
 func (k *keyring) find(ctx context.Context, id int64) (models.SigningKey, bool) {
-	if key, ok := k.known(id); ok {
-		return key, true
-	}
-	k.mu.RLock()
-	fresh := k.db.Now().Sub(k.looked) < keyReload
-	k.mu.RUnlock()
-	if fresh || k.load(ctx) != nil {
-		return models.SigningKey{}, false
-	}
-	return k.known(id)
-}
-
-func (k *keyring) known(id int64) (models.SigningKey, bool) {
-	for _, key := range k.all() {
+	for _, key := range k.current(ctx) {
 		if key.ID == id {
 			return key, true
 		}
@@ -138,8 +142,8 @@ type claims struct {
 }
 
 // signAccess makes an access token for the session.
-func (k *keyring) signAccess(session, user models.ID, now time.Time) (string, error) {
-	key := k.newest()
+func (k *keyring) signAccess(ctx context.Context, session, user models.ID, now time.Time) (string, error) {
+	key := k.newest(ctx)
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: user.String(),

@@ -71,7 +71,7 @@ func (s *Sessions) Login(ctx context.Context, phone, password string, device *mo
 }
 
 func (s *Sessions) open(ctx context.Context, user models.User, device *models.ID, gate gate) (t Tokens, err error) {
-	key := s.keys.newest()
+	key := s.keys.newest(ctx)
 	var secret [32]byte
 	randomBytes(secret[:])
 	var session models.ID
@@ -95,7 +95,7 @@ func (s *Sessions) open(ctx context.Context, user models.User, device *models.ID
 	if err != nil {
 		return Tokens{}, err
 	}
-	t.Access, err = s.keys.signAccess(session, user.ID, s.db.Now())
+	t.Access, err = s.keys.signAccess(ctx, session, user.ID, s.db.Now())
 	return t, err
 }
 
@@ -122,7 +122,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (Tokens, error) {
 }
 
 func (s *Sessions) refresh(ctx context.Context, presented models.RefreshToken) (t Tokens, err error) {
-	newest := s.keys.newest()
+	newest := s.keys.newest(ctx)
 	var session models.Session
 	var reused bool
 	err = s.db.Write(models.WithCause(ctx, models.Cause{Operation: "refresh", RequestID: models.CauseOf(ctx).RequestID}), func(tx *store.Tx) error {
@@ -143,13 +143,13 @@ func (s *Sessions) refresh(ctx context.Context, presented models.RefreshToken) (
 		case models.PresentedCurrent:
 			next := presented.Successor(newest)
 			t.Refresh = next.String()
-			err := tx.RotateSession(session, next.Hash(), tx.Now().Add(models.RefreshTime))
+			err := tx.RotateSession(session, presented, next, tx.Now().Add(models.RefreshTime))
 			if errors.Is(err, models.ErrNotFound) {
 				return errRotated
 			}
 			return err
 		case models.PresentedAgain:
-			t.Refresh = s.successorOf(presented, session)
+			t.Refresh = s.successorOf(ctx, presented, session)
 			return nil
 		default:
 			reused = true
@@ -167,13 +167,13 @@ func (s *Sessions) refresh(ctx context.Context, presented models.RefreshToken) (
 		s.log.WarnContext(ctx, "a used refresh token came again; its session was ended", "session_id", session.ID, "user_id", session.UserID)
 		return Tokens{}, models.ErrSessionEnded
 	}
-	t.Access, err = s.keys.signAccess(session.ID, session.UserID, s.db.Now())
+	t.Access, err = s.keys.signAccess(ctx, session.ID, session.UserID, s.db.Now())
 	return t, err
 }
 
 // successorOf derives the token that the session has moved on to; it was made with whatever key was the newest then.
-func (s *Sessions) successorOf(presented models.RefreshToken, session models.Session) string {
-	for _, key := range s.keys.all() {
+func (s *Sessions) successorOf(ctx context.Context, presented models.RefreshToken, session models.Session) string {
+	for _, key := range s.keys.current(ctx) {
 		if next := presented.Successor(key); session.Judge(next) == models.PresentedCurrent {
 			return next.String()
 		}

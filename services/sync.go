@@ -68,7 +68,7 @@ func (s *Sync) Changes(ctx context.Context, who models.Actor, text string, limit
 		return page, err
 	}
 	page.Changes, page.More = w.changes, w.more
-	page.Cursor = cursor.Encode(s.keys.newest())
+	page.Cursor = cursor.Encode(s.keys.newest(ctx))
 	return page, nil
 }
 

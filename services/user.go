@@ -119,7 +119,8 @@ func (s *Users) SetLanguage(ctx context.Context, who models.Actor, expected int6
 // ResetPassword gives an account a first password again and ends its sessions. The submission's fingerprint must not
 // cover the password. Errors: not_found, stale_version, validation_failed, user_inactive, id_conflict.
 func (s *Users) ResetPassword(ctx context.Context, sub Submission, id models.ID, expected int64, password string) (models.User, error) {
-	if err := models.CheckPassword("body.new_password", password, ""); err != nil {
+	const location = "body.new_password"
+	if err := models.CheckPassword(location, password, ""); err != nil {
 		return models.User{}, err
 	}
 	hash, err := s.sessions.hashing.hash(ctx, password)
@@ -129,6 +130,9 @@ func (s *Users) ResetPassword(ctx context.Context, sub Submission, id models.ID,
 	return s.act(ctx, "reset-password", sub, id, expected, func(tx *store.Tx, u *models.User) error {
 		if !u.Active {
 			return models.ErrUserInactive
+		}
+		if err := models.CheckPassword(location, password, u.Phone); err != nil {
+			return err
 		}
 		u.PasswordHash, u.MustChangePassword = hash, true
 		return nil
