@@ -110,7 +110,7 @@ func (x *exchange) problemOf(ctx context.Context, err error) *Problem {
 			e = models.ErrUnavailable.Because(err)
 		}
 	}
-	status := statusOf(e.Kind, x.gin.GetHeader("If-Match") != "")
+	status := statusOf(e.Kind, x.op != nil && x.op.conditional)
 	if status >= http.StatusInternalServerError {
 		x.log(ctx, e, err)
 	}

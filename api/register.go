@@ -40,6 +40,8 @@ type Op struct {
 	// Produces is the media type of the answer when it is not JSON, "text/event-stream" for instance. The output is
 	// then a huma.StreamResponse or carries bytes.
 	Produces string
+
+	conditional bool // takes If-Match
 }
 
 // Register adds an operation. The input's fields tagged path, query and header and its field Body are validated as
@@ -48,6 +50,7 @@ type Op struct {
 func Register[I, O any](a *API, op Op, handle func(ctx context.Context, in *I) (*O, error)) {
 	a.check(op)
 	input, output := reflect.TypeFor[I](), reflect.TypeFor[O]()
+	op.conditional = embeds[IfMatch](input)
 	statuses := derivedStatuses(op, input)
 
 	_, hasBody := output.FieldByName("Body")
@@ -150,7 +153,7 @@ func derivedStatuses(op Op, input reflect.Type) []int {
 		statuses = append(statuses, http.StatusBadRequest, http.StatusRequestTimeout,
 			http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	if embeds[IfMatch](input) {
+	if op.conditional {
 		statuses = append(statuses, http.StatusPreconditionFailed, http.StatusPreconditionRequired)
 	}
 	statuses = append(statuses, op.Errors...)
