@@ -101,7 +101,10 @@ func openBare(o bareOptions) (*bare, error) {
 			return nil, err
 		}
 	}
-	return b, b.learn(db)
+	if err := b.learn(db); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // learn reads who may call.
@@ -183,7 +186,7 @@ func (w *worker) prepare(query string) (*sql.Stmt, error) {
 
 // exec runs a prepared statement and tells how many rows it changed.
 func (w *worker) exec(query string, args ...any) (int64, error) {
-	stmt, err := w.prepare(query)
+	stmt, err := w.prepare(query) //nolint:sqlclosecheck // it is kept as long as the connection
 	if err != nil {
 		return 0, err
 	}
@@ -196,7 +199,7 @@ func (w *worker) exec(query string, args ...any) (int64, error) {
 
 // query runs a prepared query and reads each of its rows with scan.
 func (w *worker) query(scan func(*sql.Rows) error, query string, args ...any) error {
-	stmt, err := w.prepare(query)
+	stmt, err := w.prepare(query) //nolint:sqlclosecheck // it is kept as long as the connection
 	if err != nil {
 		return err
 	}

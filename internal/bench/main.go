@@ -67,7 +67,7 @@ func parseFlags() (f flags) {
 
 func main() {
 	f := parseFlags()
-	err := error(nil)
+	var err error
 	if f.bare.driver != "" {
 		err = serveBare(f.bare)
 	} else {

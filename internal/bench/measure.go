@@ -80,17 +80,18 @@ func atPeak(s *server, highest *float64, meanwhile func() error) error {
 
 // round measures every line once, on one server after the other.
 func (b *bench) round(d *database, real, bare *server, lines []line) error {
-	for i, l := range lines {
+	for i := range lines {
+		l := &lines[i]
 		w := works[slices.IndexFunc(works, func(w work) bool { return w.name == l.Work })]
 		r, err := load(real, &d.zone, w, l.Connections, b.warmUp, b.seconds)
 		if err != nil {
 			return fmt.Errorf("the product: %w", err)
 		}
-		lines[i].Product = append(l.Product, r)
+		l.Product = append(l.Product, r)
 		if r, err = load(bare, &d.zone, w, l.Connections, b.warmUp, b.seconds); err != nil {
 			return fmt.Errorf("the bare server: %w", err)
 		}
-		lines[i].Bare = append(l.Bare, r)
+		l.Bare = append(l.Bare, r)
 	}
 	return nil
 }

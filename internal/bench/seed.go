@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,7 +49,7 @@ func prepare(ctx context.Context, driver, dir string, visits int, phones bool) (
 		return nil, err
 	}
 	file := filepath.Join(d.dir, store.FileName)
-	if err := run(ctx, sqlite, file, "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+	if err := run(ctx, sqlite, file, statistics, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		return nil, err
 	}
 	return d, copyFile(file, d.bare)
@@ -78,6 +79,9 @@ func prepareMariaDB(ctx context.Context, dir string, visits int, phones bool) (*
 	return d, nil
 }
 
+// statistics is what makes a database look at its records before it plans.
+const statistics = "ANALYZE" //nolint:misspell // the word of SQL
+
 // open makes the schema.
 func open(ctx context.Context, options store.Options) (*store.DB, error) {
 	options.Now, options.ClosureLimit = time.Now, time.Minute
@@ -85,7 +89,10 @@ func open(ctx context.Context, options store.Options) (*store.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return db, db.Migrate(ctx)
+	if err := db.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // seed fills the database: the zone, and visits of all its cadres over the last hours.
@@ -174,7 +181,7 @@ func copyTables(ctx context.Context, server *testkit.Server, from, to string) er
 	}
 	statements := []string{"SET foreign_key_checks = 0"}
 	for _, t := range tables {
-		statements = append(statements, "DELETE FROM "+t, "INSERT INTO "+t+" SELECT * FROM "+source+"."+t, "ANALYZE TABLE "+t, "ANALYZE TABLE "+source+"."+t)
+		statements = append(statements, "DELETE FROM "+t, "INSERT INTO "+t+" SELECT * FROM "+source+"."+t, statistics+" TABLE "+t, statistics+" TABLE "+source+"."+t)
 	}
 	return run(ctx, mysql, to, statements...)
 }
