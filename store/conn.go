@@ -62,13 +62,23 @@ func (c *cachedConn) prepare(ctx context.Context, query string) (*sql.Stmt, erro
 
 // trim empties a cache that has grown too large; it is called between transactions.
 func (c *cachedConn) trim() {
-	if len(c.stmts) <= maxStatements {
-		return
+	if len(c.stmts) > maxStatements {
+		c.forget()
 	}
+}
+
+func (c *cachedConn) forget() {
 	for query, stmt := range c.stmts {
 		_ = stmt.Close()
 		delete(c.stmts, query)
 	}
+}
+
+// close gives the connection back. Nobody else closes its statements, and SQLite keeps a connection with statements
+// open, the log beside the database with it.
+func (c *cachedConn) close() error {
+	c.forget()
+	return c.conn.Close()
 }
 
 func (c *cachedConn) exec(query string) error {

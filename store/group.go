@@ -69,7 +69,7 @@ func newGroup(ctx context.Context, db *DB) (*group, error) {
 func (g *group) close() error {
 	g.once.Do(func() { close(g.closing) })
 	<-g.closed
-	return g.conn.conn.Close()
+	return g.conn.close()
 }
 
 func (g *group) write(ctx context.Context, fn func(*Tx) error) error {

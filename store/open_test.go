@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -173,4 +174,15 @@ func (db opened) visit(id int, cadre models.User, enterprise models.ID, problems
 		panic(err)
 	}
 	return v
+}
+
+func TestCloseEmptiesTheLog(t *testing.T) {
+	db := newSQLite(t, nil)
+	db.zone(t, 1, 1)
+	_, err := db.read().Epoch()
+	must(t, err)
+	must(t, db.Close())
+	if left, err := filepath.Glob(db.Path() + "-*"); err != nil || len(left) > 0 {
+		t.Fatal("left behind:", left, err)
+	}
 }
