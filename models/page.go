@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 )
 
 // Page asks for a piece of a list, newest first.
@@ -28,9 +29,19 @@ func (m Mark) String() string {
 
 // ParseMark reads a cursor. Errors: ErrCursor for anything that String has not made.
 func ParseMark(cursor string) (Mark, error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != markSize {
+	b, ok := fromText(cursor)
+	if !ok || len(b) != markSize {
 		return Mark{}, ErrCursor
 	}
 	return Mark{At: int64(binary.BigEndian.Uint64(b)), ID: ID(b[8:])}, nil //nolint:gosec // the bits round-trip
+}
+
+// fromText reads bytes that were written as text in one piece. The decoder alone would skip line breaks, and one token
+// would have many spellings.
+func fromText(text string) (b []byte, ok bool) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return b, err == nil
 }

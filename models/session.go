@@ -113,8 +113,8 @@ func (t RefreshToken) makeTag(key SigningKey) [16]byte {
 
 // ParseRefreshToken reads a token from a client; ok is false for anything that cannot be one.
 func ParseRefreshToken(s string) (t RefreshToken, ok bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != refreshTokenSize {
+	b, ok := fromText(s)
+	if !ok || len(b) != refreshTokenSize {
 		return t, false
 	}
 	t.KeyID = binary.BigEndian.Uint32(b)

@@ -159,8 +159,8 @@ func (c Cursor) Encode(key SigningKey) string {
 
 // CursorKey tells which key a cursor says it was made with.
 func CursorKey(text string) (id int64, ok bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) < 4+16+cursorTag {
+	b, ok := fromText(text)
+	if !ok || len(b) < 4+16+cursorTag {
 		return 0, false
 	}
 	return int64(binary.BigEndian.Uint32(b)), true
@@ -168,8 +168,8 @@ func CursorKey(text string) (id int64, ok bool) {
 
 // DecodeCursor reads a cursor that was made with the key. Errors: ErrCursor.
 func DecodeCursor(text string, key SigningKey) (c Cursor, err error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) < 4+16+cursorTag {
+	b, ok := fromText(text)
+	if !ok || len(b) < 4+16+cursorTag {
 		return c, ErrCursor
 	}
 	body, tag := b[:len(b)-cursorTag], b[len(b)-cursorTag:]
