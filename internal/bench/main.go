@@ -26,6 +26,8 @@ import (
 // bench is one run.
 type bench struct {
 	program         string
+	settings        []string // of the product, beside those of the measurement
+	only            string   // a part of the names of the loads to measure
 	rounds          int
 	warmUp, seconds time.Duration
 }
@@ -38,10 +40,11 @@ func (b *bench) progress(format string, values ...any) {
 type flags struct {
 	bare bareOptions
 
-	dir, json, program, databases string
-	rounds, visits                int
-	seconds                       float64
-	quick, phones                 bool
+	dir, json, program, databases, only string
+	settings                            []string
+	rounds, visits                      int
+	seconds                             float64
+	quick, phones                       bool
 }
 
 func parseFlags() (f flags) {
@@ -49,6 +52,11 @@ func parseFlags() (f flags) {
 	flag.StringVar(&f.json, "json", "", "file to write everything measured to")
 	flag.StringVar(&f.program, "program", "", "server to measure instead of one built now")
 	flag.StringVar(&f.databases, "databases", sqlite+","+mysql, "databases to measure on")
+	flag.StringVar(&f.only, "only", "", "measure the loads with this in their names only")
+	flag.Func("set", "setting of the product, NAME=VALUE; may be given several times", func(s string) error {
+		f.settings = append(f.settings, s)
+		return nil
+	})
 	flag.IntVar(&f.rounds, "rounds", 3, "how often each load is measured, in turn with the others")
 	flag.IntVar(&f.visits, "visits", 200_000, "how many visits are there to read")
 	flag.Float64Var(&f.seconds, "seconds", 5, "how long each load is measured")
@@ -91,7 +99,9 @@ func (f flags) run(ctx context.Context) error {
 	if inMemory(dir) {
 		fmt.Fprintf(os.Stderr, "WARNING: %s is kept in memory, where a flush costs nothing; give a folder on a disk with -dir\n", f.dir)
 	}
-	b := &bench{program: f.program, rounds: f.rounds, seconds: time.Duration(f.seconds * float64(time.Second))}
+	b := &bench{
+		program: f.program, settings: f.settings, only: f.only, rounds: f.rounds, seconds: time.Duration(f.seconds * float64(time.Second)),
+	}
 	b.warmUp = min(time.Second, b.seconds)
 	if b.program == "" {
 		b.progress("building the server")

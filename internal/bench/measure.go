@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,9 @@ func (b *bench) measure(d *database) (m measured, err error) {
 	}
 	defer bare.Kill()
 	for _, w := range works {
+		if !strings.Contains(w.name, b.only) {
+			continue
+		}
 		for _, n := range connections {
 			m.Lines = append(m.Lines, line{Work: w.name, Connections: n})
 		}
@@ -104,7 +108,7 @@ func (b *bench) starts(d *database, m *measured) (*server, error) {
 	token := ""
 	for i := range times + 1 {
 		begin := time.Now()
-		p, err := product.Serve(b.program, d.dir, d.url)
+		p, err := product.Serve(b.program, d.dir, d.url, b.settings...)
 		if err != nil {
 			return nil, err
 		}
