@@ -44,7 +44,10 @@ func openKeyring(ctx context.Context, db *store.DB) (*keyring, error) {
 	if err := addKey(ctx, db, 1); err != nil {
 		return nil, err
 	}
-	return k, k.load(ctx)
+	if err := k.load(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 func addKey(ctx context.Context, db *store.DB, id int64) error {

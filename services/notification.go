@@ -89,11 +89,10 @@ func (s *Notifications) Resume(ctx context.Context, who models.Actor, lastEvent 
 	if err != nil {
 		return 0, err
 	}
-	last, err := strconv.ParseInt(lastEvent, 10, 64)
-	if err != nil || last < 0 || last > heads[stream] {
-		return heads[stream], nil
+	if last, err := strconv.ParseInt(lastEvent, 10, 64); err == nil && last >= 0 && last <= heads[stream] {
+		return last, nil
 	}
-	return last, nil
+	return heads[stream], nil
 }
 
 // After gives the unread notifications of the actor that came after seq, and where to go on from.

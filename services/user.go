@@ -127,7 +127,7 @@ func (s *Users) ResetPassword(ctx context.Context, sub Submission, id models.ID,
 	if err != nil {
 		return models.User{}, err
 	}
-	return s.act(ctx, "reset-password", sub, id, expected, func(tx *store.Tx, u *models.User) error {
+	return s.act(ctx, "reset-password", sub, id, expected, func(_ *store.Tx, u *models.User) error {
 		if !u.Active {
 			return models.ErrUserInactive
 		}

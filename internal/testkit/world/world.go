@@ -83,7 +83,7 @@ func New(t testing.TB, options ...Option) *World {
 		t.Fatal(err)
 	}
 	w.start(s, log)
-	w.Zone = w.settle(ctx)
+	w.Zone = w.settle()
 	return w
 }
 

@@ -40,7 +40,7 @@ var passwordHash = sync.OnceValues(func() (string, error) {
 })
 
 // settle writes the zone.
-func (w *World) settle(ctx context.Context) (z Zone) {
+func (w *World) settle() (z Zone) {
 	w.t.Helper()
 	now := w.DB.Now()
 	w.Write(func(tx *store.Tx) error {
