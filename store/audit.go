@@ -30,5 +30,6 @@ type AuditEntry struct {
 // AuditOf lists what was done to a record, oldest first.
 func (q *Queries) AuditOf(record models.ID) ([]AuditEntry, error) {
 	var entries []AuditEntry
-	return entries, q.all(&entries, "SELECT actor_id, request_id, operation, kind, record_id FROM audit WHERE record_id = ? ORDER BY id", record)
+	err := q.all(&entries, "SELECT actor_id, request_id, operation, kind, record_id FROM audit WHERE record_id = ? ORDER BY id", record)
+	return entries, err
 }

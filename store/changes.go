@@ -136,9 +136,11 @@ func (q *Queries) Heads(streams []models.Stream) (map[models.Stream]int64, error
 func (q *Queries) ChangesAfter(stream models.Stream, after, until int64, limit int) ([]models.Change, error) {
 	var rows []models.Change
 	if until == 0 {
-		return rows, q.all(&rows, "SELECT stream, seq, kind, record_id FROM changes WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?", stream, after, limit)
+		err := q.all(&rows, "SELECT stream, seq, kind, record_id FROM changes WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?", stream, after, limit)
+		return rows, err
 	}
-	return rows, q.all(&rows, "SELECT stream, seq, kind, record_id FROM changes WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?", stream, after, until, limit)
+	err := q.all(&rows, "SELECT stream, seq, kind, record_id FROM changes WHERE stream = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?", stream, after, until, limit)
+	return rows, err
 }
 
 // multiInsert builds one INSERT of many rows.

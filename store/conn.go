@@ -83,7 +83,7 @@ func (c *cachedConn) close() error {
 
 func (c *cachedConn) exec(query string) error {
 	ctx := context.Background()
-	stmt, err := c.prepare(ctx, query)
+	stmt, err := c.prepare(ctx, query) //nolint:sqlclosecheck // it stays in the cache
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *cachedConn) PrepareContext(ctx context.Context, query string) (*sql.Stm
 }
 
 func (c *cachedConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := c.prepare(ctx, query)
+	stmt, err := c.prepare(ctx, query) //nolint:sqlclosecheck // it stays in the cache
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (c *cachedConn) ExecContext(ctx context.Context, query string, args ...any)
 }
 
 func (c *cachedConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := c.prepare(ctx, query)
+	stmt, err := c.prepare(ctx, query) //nolint:sqlclosecheck // it stays in the cache
 	if err != nil {
 		return nil, err
 	}

@@ -137,7 +137,8 @@ func (q *Queries) Enterprises(scope models.Scope, f models.EnterpriseFilter, pag
 // Contacts lists whom to call at an enterprise, in their order.
 func (q *Queries) Contacts(enterprise models.ID) ([]models.Contact, error) {
 	var contacts []models.Contact
-	return contacts, q.all(&contacts, "SELECT id, name, phone, title FROM contacts WHERE enterprise_id = ? ORDER BY place", enterprise)
+	err := q.all(&contacts, "SELECT id, name, phone, title FROM contacts WHERE enterprise_id = ? ORDER BY place", enterprise)
+	return contacts, err
 }
 
 // ReplaceContacts stores the enterprise's contacts in the order given.

@@ -101,7 +101,8 @@ func (db *DB) ensureEpoch(ctx context.Context) error {
 // Epoch identifies the history that change streams count in; a restore renews it.
 func (q *Queries) Epoch() (string, error) {
 	var epoch string
-	return epoch, q.first(&epoch, "SELECT value FROM meta WHERE name = 'epoch'")
+	err := q.first(&epoch, "SELECT value FROM meta WHERE name = 'epoch'")
+	return epoch, err
 }
 
 // RenewEpoch makes every cursor given out so far invalid, so that phones start their sync afresh.

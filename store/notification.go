@@ -64,7 +64,8 @@ func (q *Queries) NotificationsByID(scope models.Scope, ids []models.ID) ([]mode
 // Unread counts what the scope's user has not read.
 func (q *Queries) Unread(scope models.Scope) (int, error) {
 	var n int
-	return n, q.first(&n, "SELECT COUNT(*) FROM notifications WHERE user_id = ? AND read_at IS NULL", scope.UserID)
+	err := q.first(&n, "SELECT COUNT(*) FROM notifications WHERE user_id = ? AND read_at IS NULL", scope.UserID)
+	return n, err
 }
 
 // ReadNotification marks one notification of the scope's user as read; reading again changes nothing. Errors:

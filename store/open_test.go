@@ -54,6 +54,8 @@ func openTest(t testing.TB, opts Options, change func(*Options)) opened {
 	t.Helper()
 	clock := newFrozen()
 	opts.Now = clock.now
+	// Scenes are set in large transactions, on machines that do other things as well.
+	opts.ClosureLimit = time.Minute
 	if change != nil {
 		change(&opts)
 	}

@@ -192,7 +192,7 @@ func (q *Queries) deliveries(ids []models.ID) ([]Delivery, error) {
 	}
 	list := make([]Delivery, len(rows))
 	for i, r := range rows {
-		n, err := r.notificationRow.model()
+		n, err := r.model()
 		if err != nil {
 			return nil, err
 		}

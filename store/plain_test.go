@@ -3,31 +3,23 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 // plainPage is the page of visits as one would write it without the store.
 func plainPage(ctx context.Context, page, problems *sql.Stmt) error {
-	rows, err := page.QueryContext(ctx)
+	visits, err := plainVisits(ctx, page)
 	if err != nil {
 		return err
 	}
-	var visits []visitRow
-	var ids []any
-	for rows.Next() {
-		var r visitRow
-		err := rows.Scan(&r.ID, &r.EnterpriseID, &r.CampaignID, &r.AuthorID, &r.DepartmentID, &r.StartedAt, &r.EndedAt, &r.Purpose, &r.Remark, &r.Participants,
-			&r.Latitude, &r.Longitude, &r.AccuracyM, &r.CRS, &r.Mock, &r.PhotoIDs, &r.ClockSkewMs, &r.ReceivedAt, &r.Version, &r.UpdatedAt)
-		if err != nil {
-			return err
-		}
-		if visits = append(visits, r); len(ids) < 20 {
-			ids = append(ids, r.ID)
-		}
+	if len(visits) != 21 {
+		return fmt.Errorf("%d visits", len(visits))
 	}
-	if err := rows.Close(); err != nil {
-		return err
+	ids := make([]any, 20)
+	for i := range ids {
+		ids[i] = visits[i].ID
 	}
-	rows, err = problems.QueryContext(ctx, ids...)
+	rows, err := problems.QueryContext(ctx, ids...)
 	if err != nil {
 		return err
 	}
@@ -41,4 +33,22 @@ func plainPage(ctx context.Context, page, problems *sql.Stmt) error {
 		}
 	}
 	return rows.Err()
+}
+
+func plainVisits(ctx context.Context, page *sql.Stmt) (visits []visitRow, err error) {
+	rows, err := page.QueryContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r visitRow
+		err := rows.Scan(&r.ID, &r.EnterpriseID, &r.CampaignID, &r.AuthorID, &r.DepartmentID, &r.StartedAt, &r.EndedAt, &r.Purpose, &r.Remark, &r.Participants,
+			&r.Latitude, &r.Longitude, &r.AccuracyM, &r.CRS, &r.Mock, &r.PhotoIDs, &r.ClockSkewMs, &r.ReceivedAt, &r.Version, &r.UpdatedAt)
+		if err != nil {
+			return nil, err
+		}
+		visits = append(visits, r)
+	}
+	return visits, rows.Err()
 }

@@ -120,7 +120,8 @@ func problemModels(rows []problemRow) []models.Problem {
 // CategoryRoutes is the table by which new problems find their department.
 func (q *Queries) CategoryRoutes() ([]models.CategoryRoute, error) {
 	var routes []models.CategoryRoute
-	return routes, q.all(&routes, "SELECT category, department_id FROM category_routes ORDER BY category")
+	err := q.all(&routes, "SELECT category, department_id FROM category_routes ORDER BY category")
+	return routes, err
 }
 
 // SetCategoryRoute sends new problems of the category to the department.

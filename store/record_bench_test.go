@@ -115,7 +115,7 @@ func fillVisits(tb testing.TB, db opened, z zone, from, count int) {
 
 // BenchmarkPage reads a page of 20 out of 200 000 visits, beside the same two statements through database/sql alone.
 func BenchmarkPage(b *testing.B) {
-	db := openTest(b, Options{Driver: driverSQLite, Dir: benchDir(b), ClosureLimit: time.Minute}, nil)
+	db := openTest(b, Options{Driver: driverSQLite, Dir: benchDir(b)}, nil)
 	z := db.zone(b, 64, 64)
 	fillVisits(b, db, z, 100_000, 200_000)
 	everything := models.EverythingFor(z.admin.ID)

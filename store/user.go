@@ -158,5 +158,6 @@ func (tx *Tx) ActiveAdministrators() ([]models.ID, error) {
 		lock = " FOR UPDATE"
 	}
 	var ids []models.ID
-	return ids, tx.all(&ids, "SELECT u.id FROM users u JOIN user_roles r ON r.user_id = u.id WHERE r.role = ? AND u.active = 1 ORDER BY u.id"+lock, models.RoleAdmin)
+	err := tx.all(&ids, "SELECT u.id FROM users u JOIN user_roles r ON r.user_id = u.id WHERE r.role = ? AND u.active = 1 ORDER BY u.id"+lock, models.RoleAdmin)
+	return ids, err
 }

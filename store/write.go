@@ -47,7 +47,8 @@ type insideWrite struct{}
 
 // Write runs the closure in a transaction and returns once it is durable: all of the closure or nothing.
 //
-// The closure does no I/O but through tx and may run more than once. Its context is shielded: a caller who gives up
+// The closure does no I/O but through tx and may run more than once. A Write inside it is refused when it is called
+// with tx.Context(); with the context from outside it would wait for its own caller, until that is cut off. Its context is shielded: a caller who gives up
 // before it starts gets the context's error and nothing happens; afterwards it runs to its end. On SQLite closures that
 // wait at the same time share one commit; on a MySQL-compatible server a deadlock runs the closure again.
 //

@@ -93,7 +93,7 @@ func outcomeOf(db opened, kind int, name string) (acknowledged bool, wrong error
 	case !answered:
 		wrong = errors.New("did not return")
 	case !errors.Is(err, want) || (want == nil) != (err == nil):
-		wrong = fmt.Errorf("answered %v, not %v", err, want)
+		wrong = fmt.Errorf("answered %w, not %w", err, want)
 	}
 	return answered && err == nil, wrong
 }
