@@ -11,6 +11,11 @@ import (
 // ETag is how a version appears in the header ETag.
 func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
+// ETagIn is the ETag of a version in a state that changes by the passing of time alone. If-Match looks at the version.
+func ETagIn(version int64, state string) string {
+	return `"` + strconv.FormatInt(version, 10) + "-" + state + `"`
+}
+
 // IfMatch is embedded in the input of an operation that changes a record: the header says on which version the change
 // is based.
 type IfMatch struct {
@@ -27,6 +32,7 @@ func (m IfMatch) Version() (int64, error) {
 	if !ok {
 		return 0, models.ErrStaleVersion
 	}
+	text, _, _ = strings.Cut(text, "-") // what ETagIn adds
 	version, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		return 0, models.ErrStaleVersion
@@ -41,17 +47,16 @@ type IfNoneMatch struct {
 }
 
 // Matches tells whether the caller has this version already.
-func (m IfNoneMatch) Matches(version int64) bool {
+func (m IfNoneMatch) Matches(version int64) bool { return m.Has(ETag(version)) }
+
+// Has tells whether the caller has what the ETag stands for already.
+func (m IfNoneMatch) Has(etag string) bool {
 	if m.IfNoneMatch == "" {
 		return false
 	}
-	want := strconv.FormatInt(version, 10)
 	for tag := range strings.SplitSeq(m.IfNoneMatch, ",") {
 		tag = strings.TrimSpace(tag)
-		if tag == "*" {
-			return true
-		}
-		if text, ok := unquote(strings.TrimPrefix(tag, "W/")); ok && text == want {
+		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
 			return true
 		}
 	}
@@ -66,7 +71,10 @@ func unquote(tag string) (string, bool) {
 }
 
 // NotModified is returned by a handler as its error to answer 304 with the version's ETag.
-func NotModified(version int64) error { return &notModified{etag: ETag(version)} }
+func NotModified(version int64) error { return NotModifiedSince(ETag(version)) }
+
+// NotModifiedSince is NotModified for an ETag of another form.
+func NotModifiedSince(etag string) error { return &notModified{etag: etag} }
 
 type notModified struct{ etag string }
 

@@ -46,10 +46,10 @@ type visitSubmission struct {
 	EndedAt      *time.Time       `json:"ended_at,omitempty"`
 	Purpose      string           `json:"purpose" enum:"routine,resumption,safety,policy,project,other"`
 	Remark       string           `json:"remark" required:"false" maxLength:"4000"`
-	Participants []string         `json:"participants" required:"false" maxItems:"50" minLength:"1" maxLength:"100" doc:"Whom the cadre met."`
+	Participants []string         `json:"participants" required:"false" maxItems:"50" minLength:"1" maxLength:"100" pattern:"\\S" doc:"Whom the cadre met."`
 	Position     *position        `json:"position,omitempty"`
 	Problems     []visitedProblem `json:"problems" required:"false" maxItems:"20"`
-	PhotoIDs     []models.ID      `json:"photo_ids" required:"false" maxItems:"20" doc:"Photos that will follow."`
+	PhotoIDs     []models.ID      `json:"photo_ids" required:"false" maxItems:"20" uniqueItems:"true" doc:"Photos that will follow."`
 }
 
 // visitedProblem is a problem as a cadre heard it.
@@ -57,7 +57,7 @@ type visitedProblem struct {
 	ID          models.ID `json:"id"`
 	Category    string    `json:"category" enum:"finance,power,water,gas,land,labour,logistics,policy,approval,safety,other"`
 	Urgency     string    `json:"urgency" required:"false" enum:"normal,urgent,critical" default:"normal"`
-	Title       string    `json:"title" minLength:"1" maxLength:"100"`
+	Title       string    `json:"title" minLength:"1" maxLength:"100" pattern:"\\S"`
 	Description string    `json:"description" required:"false" maxLength:"4000"`
 }
 
@@ -119,9 +119,19 @@ func (s visitSubmission) model(id models.ID) models.Visit {
 	return v
 }
 
-// normal is the submission in the one spelling that its fingerprint is taken of.
+// normal is the submission in the one spelling that its fingerprint is taken of: what a phone leaves out is the same
+// as what it sends empty.
 func (s visitSubmission) normal() visitSubmission {
 	s.StartedAt = exact(s.StartedAt)
+	s.Participants = append([]string{}, s.Participants...)
+	s.Problems = append([]visitedProblem{}, s.Problems...)
+	s.PhotoIDs = append([]models.ID{}, s.PhotoIDs...)
+	if s.Position != nil {
+		// There are two zeros; adding one makes them the same.
+		p := *s.Position
+		p.Latitude, p.Longitude, p.AccuracyM = p.Latitude+0, p.Longitude+0, p.AccuracyM+0
+		s.Position = &p
+	}
 	if s.EndedAt != nil {
 		ended := exact(*s.EndedAt)
 		s.EndedAt = &ended
@@ -131,6 +141,14 @@ func (s visitSubmission) normal() visitSubmission {
 
 // exact is an instant in UTC, to the microsecond as it is stored.
 func exact(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func exactOrNil(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	e := exact(*t)
+	return &e
+}
 
 type recordVisitInput struct {
 	IDInput
@@ -150,7 +168,8 @@ func (h visitHandler) record(ctx context.Context, in *recordVisitInput) (*record
 	if err != nil {
 		return nil, withCurrent(err, h.wire)
 	}
-	out := &recordVisitOutput{Status: http.StatusOK, ETag: api.ETag(v.Version), Body: h.wire(v)}
+	w := h.wire(v)
+	out := &recordVisitOutput{Status: http.StatusOK, ETag: w.etag(), Body: w}
 	if created {
 		out.Status = http.StatusCreated
 	}
@@ -200,10 +219,20 @@ func (h visitHandler) get(ctx context.Context, in *getVisitInput) (*visitOutput,
 	if err != nil {
 		return nil, err
 	}
-	if in.Matches(v.Version) {
-		return nil, api.NotModified(v.Version)
+	w := h.wire(v)
+	if in.Has(w.etag()) {
+		return nil, api.NotModifiedSince(w.etag())
 	}
-	return &visitOutput{api.ETag(v.Version), h.wire(v)}, nil
+	return &visitOutput{w.etag(), w}, nil
+}
+
+// etag is the version while the visit may change. It locks by the passing of time, without a new version: that is told
+// apart.
+func (v visit) etag() string {
+	if v.State == "amendable" {
+		return api.ETag(v.Version)
+	}
+	return api.ETagIn(v.Version, v.State)
 }
 
 // visitPatch is an amendment as a JSON merge patch.
@@ -212,7 +241,7 @@ type visitPatch struct {
 	EndedAt      api.Patch[time.Time] `json:"ended_at,omitzero" nullable:"true"`
 	Purpose      api.Patch[string]    `json:"purpose,omitzero" enum:"routine,resumption,safety,policy,project,other"`
 	Remark       api.Patch[string]    `json:"remark,omitzero" maxLength:"4000"`
-	Participants api.Patch[[]string]  `json:"participants,omitzero" maxItems:"50" minLength:"1" maxLength:"100"`
+	Participants api.Patch[[]string]  `json:"participants,omitzero" maxItems:"50" minLength:"1" maxLength:"100" pattern:"\\S"`
 	Position     api.Patch[position]  `json:"position,omitzero" nullable:"true"`
 }
 
@@ -229,7 +258,7 @@ func (h visitHandler) amend(ctx context.Context, in *amendVisitInput) (*visitOut
 		return nil, err
 	}
 	change := models.VisitChange{
-		StartedAt: value(in.Body.StartedAt), EndedAt: value(in.Body.EndedAt), ClearEndedAt: in.Body.EndedAt.Null,
+		StartedAt: exactOrNil(value(in.Body.StartedAt)), EndedAt: exactOrNil(value(in.Body.EndedAt)), ClearEndedAt: in.Body.EndedAt.Null,
 		Remark: value(in.Body.Remark), Participants: value(in.Body.Participants),
 		Position: value(in.Body.Position).model(), ClearPosition: in.Body.Position.Null,
 		PhoneClock: timeOrNil(in.ClientTime),
@@ -242,7 +271,8 @@ func (h visitHandler) amend(ctx context.Context, in *amendVisitInput) (*visitOut
 	if err != nil {
 		return nil, withCurrent(err, h.wire)
 	}
-	return &visitOutput{api.ETag(v.Version), h.wire(v)}, nil
+	w := h.wire(v)
+	return &visitOutput{w.etag(), w}, nil
 }
 
 // value is the value of a patch member, nil when it is absent or null.

@@ -122,6 +122,7 @@ var (
 	ErrDeviceLimit        = &Error{Code: "too_many_devices", Kind: KindConflict}
 	ErrPasswordUnchanged  = Invalid("body.new_password", "password_unchanged")
 	ErrCurrentPassword    = Invalid("body.current_password", "wrong_password")
+	ErrNotServedThen      = Invalid("body.started_at", "not_served_then")
 	ErrUnknownCampaign    = Invalid("body.campaign_id", "unknown_campaign")
 	ErrDuplicateProblemID = Invalid("body.problems", "duplicate_id")
 )

@@ -82,7 +82,7 @@ func (t RefreshToken) Successor(key SigningKey) RefreshToken {
 // Authentic tells whether the key made the token.
 func (t RefreshToken) Authentic(key SigningKey) bool {
 	tag := t.makeTag(key)
-	return subtle.ConstantTimeCompare(tag[:], t.tag[:]) == 1
+	return t.KeyID == uint32(key.ID) && subtle.ConstantTimeCompare(tag[:], t.tag[:]) == 1 //nolint:gosec // key ids count from 1
 }
 
 // Hash is what is stored of the token.

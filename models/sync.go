@@ -29,7 +29,9 @@ const (
 type Followed struct {
 	Stream Stream
 	Mode   byte
-	// Mark tells two scopes of the same mode apart: the tenures of FollowTenure.
+	// Was is the mode that a Leaving stream had.
+	Was byte
+	// Mark tells two scopes of the same mode apart: the tenures of FollowTenure, what a part of the zone is followed for.
 	Mark uint32
 	// Seq is the last change read; Until is where a Leaving walk ends.
 	Seq, Until int64
@@ -38,9 +40,9 @@ type Followed struct {
 // Follows lists the streams of the scope, in a fixed order: first the user's own.
 func (s Scope) Follows() []Followed {
 	list := []Followed{{Stream: UserStream(s.UserID), Mode: FollowAll}}
-	if mode := s.zoneMode(); mode != 0 {
+	if mode, mark := s.zoneMode(); mode != 0 {
 		for _, z := range ZoneStreams() {
-			list = append(list, Followed{Stream: z, Mode: mode})
+			list = append(list, Followed{Stream: z, Mode: mode, Mark: mark})
 		}
 	}
 	if s.Everything {
@@ -66,14 +68,48 @@ func (s Scope) Follows() []Followed {
 	return list
 }
 
-func (s Scope) zoneMode() byte {
-	switch {
-	case s.Everything:
-		return FollowAll
-	case s.EveryEnterprise, s.EveryProblem:
-		return FollowVisible
+// Why a part of the zone is followed, as bits of Mark.
+const (
+	forEnterprises uint32 = 1 << iota
+	forProblems
+)
+
+func (s Scope) zoneMode() (mode byte, mark uint32) {
+	if s.Everything {
+		return FollowAll, 0
 	}
-	return 0
+	if s.EveryEnterprise {
+		mode, mark = FollowVisible, mark|forEnterprises
+	}
+	if s.EveryProblem {
+		mode, mark = FollowVisible, mark|forProblems
+	}
+	return mode, mark
+}
+
+// Left is the scope by which the phone of who saw part of a stream that it is leaving; all is true when it saw
+// everything there.
+func (f Followed) Left(who Actor) (s Scope, all bool) {
+	s = Scope{UserID: who.UserID}
+	id, _ := uuid.Parse(string(f.Stream[2:]))
+	switch {
+	case f.Was == FollowAll:
+		return s, true
+	case f.Was == FollowTenure:
+		s.Cadre = true
+		for _, t := range who.Assignments {
+			if t.EnterpriseID == id {
+				s.Tenures = append(s.Tenures, t)
+			}
+		}
+	case f.Stream[0] == 'd':
+		s.RoutedTo = &id
+	case f.Stream[0] == 'e':
+		s.EnterpriseID = &id
+	default:
+		s.EveryEnterprise, s.EveryProblem = f.Mark&forEnterprises != 0, f.Mark&forProblems != 0
+	}
+	return s, false
 }
 
 // appendTenure adds a past tenure; several at one enterprise are one stream with a mark over all of them.
@@ -120,17 +156,21 @@ func (s Scope) Resume(read []Followed) []Followed {
 			// More of it is visible than before: read it again.
 			going = append(going, now)
 		default:
-			leaving = append(leaving, Followed{Stream: now.Stream, Mode: Leaving, Until: before.Seq})
+			leaving = append(leaving, before.leave())
 		}
 	}
 	for _, f := range read {
 		if left, ok := known[f.Stream]; ok && left.Mode != Leaving {
-			leaving = append(leaving, Followed{Stream: f.Stream, Mode: Leaving, Until: f.Seq})
+			leaving = append(leaving, f.leave())
 		} else if ok {
 			leaving = append(leaving, left)
 		}
 	}
 	return append(leaving, going...)
+}
+
+func (f Followed) leave() Followed {
+	return Followed{Stream: f.Stream, Mode: Leaving, Was: f.Mode, Mark: f.Mark, Until: f.Seq}
 }
 
 // Cursor is how far a phone has read the history named by the epoch.
@@ -149,7 +189,7 @@ func (c Cursor) Encode(key SigningKey) string {
 		name := f.Stream.compact()
 		b = append(b, byte(len(name)))
 		b = append(b, name...)
-		b = append(b, f.Mode)
+		b = append(b, f.Mode, f.Was)
 		b = binary.BigEndian.AppendUint32(b, f.Mark)
 		b = binary.AppendVarint(b, f.Seq)
 		b = binary.AppendVarint(b, f.Until)
@@ -181,7 +221,7 @@ func DecodeCursor(text string, key SigningKey) (c Cursor, err error) {
 	for len(r.b) > 0 {
 		var f Followed
 		name := r.bytes(int(r.byte()))
-		f.Mode = r.byte()
+		f.Mode, f.Was = r.byte(), r.byte()
 		f.Mark = r.uint32()
 		f.Seq, f.Until = r.varint(), r.varint()
 		if r.b == nil || !f.Stream.expand(name) {

@@ -37,8 +37,10 @@ type Department struct {
 
 // Device is a phone that is told of new notifications.
 type Device struct {
-	ID        ID
-	UserID    ID
+	ID     ID
+	UserID ID
+	// SessionID is the login on the phone; when it ends, the phone is not told any more.
+	SessionID ID
 	Platform  string
 	Provider  string
 	PushToken string

@@ -115,14 +115,23 @@ type VisitChange struct {
 	PhoneClock *time.Time
 }
 
+// Empty tells that nothing shall be changed.
+func (c VisitChange) Empty() bool {
+	c.PhoneClock = nil
+	return c == VisitChange{}
+}
+
 // Amend changes what the author wrote. Errors: visit_locked after AmendmentTime, validation_failed for impossible times.
 func (v *Visit) Amend(change VisitChange, now time.Time) error {
 	if v.State(now) == "locked" {
 		return ErrVisitLocked
 	}
+	if change.PhoneClock != nil && (change.StartedAt != nil || change.EndedAt != nil) {
+		v.ClockSkew = now.Sub(*change.PhoneClock).Truncate(time.Millisecond)
+	}
 	correct := func(t time.Time) time.Time {
 		if change.PhoneClock != nil {
-			return t.Add(now.Sub(*change.PhoneClock).Truncate(time.Millisecond))
+			return t.Add(v.ClockSkew)
 		}
 		return t
 	}

@@ -124,6 +124,13 @@ func (g gate) fail(ctx context.Context, db *store.DB) error {
 	})
 }
 
+// forgo takes the attempt back: it was not made.
+func (g gate) forgo(ctx context.Context, db *store.DB) error {
+	return db.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		return g.each(tx, func(_ gateCounter, a *store.Attempts) { a.Failures = max(a.Failures-1, 0) })
+	})
+}
+
 // leave takes the attempt back: it succeeded.
 func (g gate) leave(tx *store.Tx) error {
 	return g.each(tx, func(c gateCounter, a *store.Attempts) {

@@ -54,11 +54,8 @@ func (s *Notifications) ReadAll(ctx context.Context, who models.Actor) (read int
 // PutDevice makes a phone ring for the actor. Errors: not_found when the id is another user's, too_many_devices.
 func (s *Notifications) PutDevice(ctx context.Context, who models.Actor, d models.Device) (models.Device, error) {
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		d.UserID, d.UpdatedAt = who.UserID, tx.Now()
-		if err := tx.PutDevice(d); err != nil {
-			return err
-		}
-		return tx.BindDevice(who.SessionID, d.ID)
+		d.UserID, d.SessionID, d.UpdatedAt = who.UserID, who.SessionID, tx.Now()
+		return tx.PutDevice(d)
 	})
 	return d, err
 }

@@ -51,23 +51,35 @@ func (s *Sessions) Login(ctx context.Context, phone, password string, device *mo
 	if err := gate.enter(ctx, s.db); err != nil {
 		return Tokens{}, err
 	}
+	user, err := s.check(ctx, phone, password)
+	switch {
+	case errors.Is(err, models.ErrCredentials):
+		return Tokens{}, errors.Join(err, gate.fail(ctx, s.db))
+	case err != nil:
+		return Tokens{}, errors.Join(err, gate.forgo(ctx, s.db))
+	}
+	ctx = models.WithCause(ctx, models.Cause{ActorID: user.ID, Operation: "login", RequestID: models.CauseOf(ctx).RequestID})
+	t, err := s.open(ctx, user, device, gate)
+	if err != nil {
+		err = errors.Join(err, gate.forgo(ctx, s.db))
+	}
+	return t, err
+}
+
+// check finds the account that phone and password belong to. Errors: wrong_credentials for whatever is wrong with
+// them, unavailable when too many wait.
+func (s *Sessions) check(ctx context.Context, phone, password string) (models.User, error) {
 	user, err := s.db.Read(ctx).UserByPhone(phone)
 	known := err == nil && user.Active
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
-		return Tokens{}, err
+		return user, err
 	}
 	// An unknown account costs the same hash as a known one.
 	matches, err := s.hashing.matches(ctx, password, user.PasswordHash, known)
-	if err != nil {
-		return Tokens{}, err
+	if err == nil && !matches {
+		err = models.ErrCredentials
 	}
-	if !matches {
-		if err := gate.fail(ctx, s.db); err != nil {
-			return Tokens{}, err
-		}
-		return Tokens{}, models.ErrCredentials
-	}
-	return s.open(models.WithCause(ctx, models.Cause{ActorID: user.ID, Operation: "login", RequestID: models.CauseOf(ctx).RequestID}), user, device, gate)
+	return user, err
 }
 
 func (s *Sessions) open(ctx context.Context, user models.User, device *models.ID, gate gate) (t Tokens, err error) {
@@ -241,31 +253,30 @@ func (s *Sessions) End(ctx context.Context, who models.Actor, session models.ID,
 // ChangePassword replaces the actor's password and ends their other sessions. Errors: validation_failed for a wrong
 // current password or an unfit new one, login_locked after too many wrong ones.
 func (s *Sessions) ChangePassword(ctx context.Context, who models.Actor, current, replacement string) error {
-	gate := passwordGate(who.UserID)
-	if err := gate.enter(ctx, s.db); err != nil {
-		return err
-	}
 	user, err := s.db.Read(ctx).User(who.UserID)
 	if err != nil {
 		return err
 	}
-	if matches, err := s.hashing.matches(ctx, current, user.PasswordHash, true); err != nil {
+	if err := models.CheckPassword("body.new_password", replacement, user.Phone); err != nil {
 		return err
-	} else if !matches {
-		if err := gate.fail(ctx, s.db); err != nil {
-			return err
-		}
-		return models.ErrCurrentPassword
 	}
 	if current == replacement {
 		return models.ErrPasswordUnchanged
 	}
-	if err := models.CheckPassword("body.new_password", replacement, user.Phone); err != nil {
+	gate := passwordGate(who.UserID)
+	if err := gate.enter(ctx, s.db); err != nil {
 		return err
+	}
+	matches, err := s.hashing.matches(ctx, current, user.PasswordHash, true)
+	if err == nil && !matches {
+		return errors.Join(models.ErrCurrentPassword, gate.fail(ctx, s.db))
+	}
+	if err != nil {
+		return errors.Join(err, gate.forgo(ctx, s.db))
 	}
 	hash, err := s.hashing.hash(ctx, replacement)
 	if err != nil {
-		return err
+		return errors.Join(err, gate.forgo(ctx, s.db))
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
 		if err := gate.leave(tx); err != nil {

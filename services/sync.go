@@ -62,7 +62,7 @@ func (s *Sync) Changes(ctx context.Context, who models.Actor, text string, limit
 			page.Restart = true
 		}
 	}
-	w := walk{q: q, scope: who.Scope(), limit: limit, told: map[models.ID]bool{}}
+	w := walk{q: q, who: who, scope: who.Scope(), limit: limit, told: map[models.ID]bool{}}
 	cursor.Read, err = w.run(cursor.Read)
 	if err != nil {
 		return page, err
@@ -106,6 +106,7 @@ func ownedBy(c models.Cursor, who models.Actor) bool {
 // walk reads streams from where the phone stands, at most limit records and maxWalk entries.
 type walk struct {
 	q       *store.Queries
+	who     models.Actor
 	scope   models.Scope
 	limit   int
 	changes []SyncChange
@@ -196,7 +197,11 @@ func (w *walk) tell(f *models.Followed, entries []models.Change) error {
 			ids[c.Kind] = append(ids[c.Kind], c.RecordID)
 		}
 	}
-	found, err := w.load(ids)
+	found, err := w.load(w.scope, ids)
+	if err != nil {
+		return err
+	}
+	had, err := w.had(f, ids)
 	if err != nil {
 		return err
 	}
@@ -204,7 +209,7 @@ func (w *walk) tell(f *models.Followed, entries []models.Change) error {
 		change, visible := found[c.RecordID]
 		switch {
 		case visible && f.Mode != models.Leaving:
-		case !visible && (f.Mode == models.Leaving || f.Mode == models.FollowAll) && syncable(c.Kind):
+		case !visible && had(c):
 			change = SyncChange{Kind: c.Kind, ID: c.RecordID, Gone: true}
 		default:
 			continue
@@ -215,6 +220,21 @@ func (w *walk) tell(f *models.Followed, entries []models.Change) error {
 	return nil
 }
 
+// had tells which records of a stream the phone may have: of one that it followed in part, those that it saw by what
+// it followed it for.
+func (w *walk) had(f *models.Followed, ids map[models.RecordKind][]models.ID) (func(models.Change) bool, error) {
+	all := f.Mode == models.FollowAll
+	if f.Mode == models.Leaving {
+		left, everything := f.Left(w.who)
+		if !everything {
+			seen, err := w.load(left, ids)
+			return func(c models.Change) bool { _, ok := seen[c.RecordID]; return ok }, err
+		}
+		all = true
+	}
+	return func(c models.Change) bool { return all && syncable(c.Kind) }, nil
+}
+
 func syncable(kind models.RecordKind) bool {
 	switch kind {
 	case models.KindEnterprise, models.KindAssignment, models.KindVisit, models.KindProblem, models.KindNotification:
@@ -223,48 +243,48 @@ func syncable(kind models.RecordKind) bool {
 	return false
 }
 
-// load finds which of the records are in scope, one query a kind (two for visits, which carry their problems).
-func (w *walk) load(ids map[models.RecordKind][]models.ID) (map[models.ID]SyncChange, error) {
+// load finds which of the records are in the scope, one query a kind (two for visits, which carry their problems).
+func (w *walk) load(scope models.Scope, ids map[models.RecordKind][]models.ID) (map[models.ID]SyncChange, error) {
 	found := map[models.ID]SyncChange{}
 	for _, kind := range []models.RecordKind{models.KindEnterprise, models.KindAssignment, models.KindVisit, models.KindProblem, models.KindNotification} {
 		if len(ids[kind]) == 0 {
 			continue
 		}
-		if err := w.loadKind(found, kind, ids[kind]); err != nil {
+		if err := w.loadKind(scope, found, kind, ids[kind]); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-func (w *walk) loadKind(found map[models.ID]SyncChange, kind models.RecordKind, ids []models.ID) error {
+func (w *walk) loadKind(scope models.Scope, found map[models.ID]SyncChange, kind models.RecordKind, ids []models.ID) error {
 	switch kind {
 	case models.KindEnterprise:
-		list, err := w.q.EnterprisesByID(w.scope, ids)
+		list, err := w.q.EnterprisesByID(scope, ids)
 		for i := range list {
 			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Enterprise: &list[i]}
 		}
 		return err
 	case models.KindAssignment:
-		list, err := w.q.AssignmentsByID(w.scope, ids)
+		list, err := w.q.AssignmentsByID(scope, ids)
 		for i := range list {
 			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Assignment: &list[i]}
 		}
 		return err
 	case models.KindVisit:
-		list, err := w.q.VisitsByID(w.scope, ids)
+		list, err := w.q.VisitsByID(scope, ids)
 		for i := range list {
 			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Visit: &list[i]}
 		}
 		return err
 	case models.KindProblem:
-		list, err := w.q.ProblemsByID(w.scope, ids)
+		list, err := w.q.ProblemsByID(scope, ids)
 		for i := range list {
 			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Problem: &list[i]}
 		}
 		return err
 	default:
-		list, err := w.q.NotificationsByID(w.scope, ids)
+		list, err := w.q.NotificationsByID(scope, ids)
 		for i := range list {
 			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Notification: &list[i]}
 		}

@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"lianqi/models"
@@ -54,13 +55,9 @@ func (s *Visits) Record(ctx context.Context, who models.Actor, sub Submission, i
 
 // admit checks that the cadre may visit the enterprise, and files the visit under the campaign in which they serve it.
 func (s *Visits) admit(tx *store.Tx, who models.Actor, v *models.Visit) (models.Enterprise, error) {
-	services, err := tx.Tenures(who.UserID, v.EnterpriseID)
+	services, tenures, err := served(tx, who, v.EnterpriseID)
 	if err != nil {
 		return models.Enterprise{}, err
-	}
-	tenures := make([]models.Tenure, len(services))
-	for i, t := range services {
-		tenures[i] = t.Tenure
 	}
 	if !models.CanVisit(who, tenures, v.StartedAt) {
 		return models.Enterprise{}, models.ErrNotFound
@@ -72,10 +69,20 @@ func (s *Visits) admit(tx *store.Tx, who models.Actor, v *models.Visit) (models.
 				break
 			}
 		}
-	} else if _, err := tx.Campaign(*v.CampaignID); err != nil {
-		return models.Enterprise{}, unknown(err, "body.campaign_id", "unknown_campaign")
+	} else if !slices.ContainsFunc(services, func(t store.Service) bool { return t.CampaignID == *v.CampaignID }) {
+		return models.Enterprise{}, models.ErrUnknownCampaign
 	}
 	return tx.Enterprise(models.EverythingFor(who.UserID), v.EnterpriseID)
+}
+
+// served lists when the actor served the enterprise, with and without the campaigns.
+func served(tx *store.Tx, who models.Actor, enterprise models.ID) ([]store.Service, []models.Tenure, error) {
+	services, err := tx.Tenures(who.UserID, enterprise)
+	tenures := make([]models.Tenure, len(services))
+	for i, t := range services {
+		tenures[i] = t.Tenure
+	}
+	return services, tenures, err
 }
 
 // withCurrent adds to a conflict the record that is there, if the actor may see it.
@@ -116,8 +123,20 @@ func (s *Visits) Amend(ctx context.Context, who models.Actor, id models.ID, expe
 			return models.ErrStaleVersion.With(before)
 		}
 		v = before
+		if change.Empty() {
+			return nil
+		}
 		if err := v.Amend(change, tx.Now()); err != nil {
 			return err
+		}
+		if !v.StartedAt.Equal(before.StartedAt) {
+			_, tenures, err := served(tx, who, v.EnterpriseID)
+			if err != nil {
+				return err
+			}
+			if !models.CanVisit(who, tenures, v.StartedAt) {
+				return models.ErrNotServedThen
+			}
 		}
 		return tx.UpdateVisit(before, v)
 	})

@@ -6,12 +6,12 @@ import (
 	"lianqi/models"
 )
 
-// PutDevice stores a phone of the user. A push token that another record holds moves to this one: the phone has
-// changed hands. Errors: models.ErrNotFound when the id is another user's, models.ErrDeviceLimit beyond
-// models.MaxDevices.
+// PutDevice stores a phone of the user, who is logged in there with the session. A push token that another record or
+// another user holds moves to this one: the phone has changed hands. Errors: models.ErrNotFound when the id is another
+// user's, models.ErrDeviceLimit beyond models.MaxDevices.
 func (tx *Tx) PutDevice(d models.Device) error {
 	token := sha256.Sum256([]byte(d.Provider + " " + d.PushToken))
-	if err := tx.exec("DELETE FROM devices WHERE token_hash = ? AND id <> ?", token[:], d.ID); err != nil {
+	if err := tx.exec("DELETE FROM devices WHERE token_hash = ? AND (id <> ? OR user_id <> ?)", token[:], d.ID, d.UserID); err != nil {
 		return err
 	}
 	var others []struct{ ID, UserID models.ID }
@@ -29,25 +29,20 @@ func (tx *Tx) PutDevice(d models.Device) error {
 		return models.ErrDeviceLimit
 	}
 	if known {
-		err := tx.exec("UPDATE devices SET platform = ?, provider = ?, push_token = ?, token_hash = ?, name = ?, updated_at = ? WHERE id = ? AND user_id = ?",
-			d.Platform, d.Provider, d.PushToken, token[:], d.Name, micros(d.UpdatedAt), d.ID, d.UserID)
+		err := tx.exec("UPDATE devices SET session_id = ?, platform = ?, provider = ?, push_token = ?, token_hash = ?, name = ?, updated_at = ? WHERE id = ? AND user_id = ?",
+			d.SessionID, d.Platform, d.Provider, d.PushToken, token[:], d.Name, micros(d.UpdatedAt), d.ID, d.UserID)
 		if err != nil {
 			return err
 		}
 	} else {
-		err := tx.exec("INSERT INTO devices (id, user_id, platform, provider, push_token, token_hash, name, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			d.ID, d.UserID, d.Platform, d.Provider, d.PushToken, token[:], d.Name, micros(d.UpdatedAt))
+		err := tx.exec("INSERT INTO devices (id, user_id, session_id, platform, provider, push_token, token_hash, name, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			d.ID, d.UserID, d.SessionID, d.Platform, d.Provider, d.PushToken, token[:], d.Name, micros(d.UpdatedAt))
 		if err != nil {
 			return ifDuplicate(err, models.ErrNotFound)
 		}
 	}
 	tx.Changed(models.KindDevice, d.ID)
 	return nil
-}
-
-// BindDevice makes the session the one that the phone belongs to: when it ends, the phone is not told any more.
-func (tx *Tx) BindDevice(session, device models.ID) error {
-	return tx.exec("UPDATE sessions SET device_id = ? WHERE id = ?", device, session)
 }
 
 // DeleteDevice forgets a phone of the user; what was on its way to it is not sent. Errors: models.ErrNotFound.
@@ -59,8 +54,8 @@ func (tx *Tx) DeleteDevice(user, id models.ID) error {
 	return nil
 }
 
-// forgetDevices removes the user's phones that belong to no live session: nobody is logged in there any more.
+// forgetDevices removes the user's phones whose session is over: nobody is logged in there any more.
 func (tx *Tx) forgetDevices(user models.ID) error {
-	return tx.exec(`DELETE FROM devices WHERE user_id = ? AND id IN (SELECT device_id FROM sessions WHERE user_id = ? AND device_id IS NOT NULL)
-		AND id NOT IN (SELECT device_id FROM sessions WHERE user_id = ? AND device_id IS NOT NULL AND ended_at IS NULL)`, user, user, user)
+	return tx.exec(`DELETE FROM devices WHERE user_id = ? AND session_id NOT IN
+		(SELECT id FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ?)`, user, user, micros(tx.now))
 }

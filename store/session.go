@@ -120,7 +120,7 @@ func (q *Queries) Actor(session models.ID) (models.Actor, error) {
 	if err := q.all(&a.Leads, "SELECT id FROM departments WHERE head_id = ? OR leader_id = ? ORDER BY id", a.UserID, a.UserID); err != nil {
 		return a, err
 	}
-	if a.Has(models.RoleCadre) {
+	if a.EnterpriseID == nil {
 		a.Assignments, err = q.tenures(a.UserID)
 	}
 	return a, err
@@ -213,13 +213,17 @@ func (tx *Tx) TakeStreamTicket(hash []byte) (session models.ID, err error) {
 	return row.SessionID, tx.execOne(models.ErrUnauthenticated, "DELETE FROM stream_tickets WHERE hash = ?", hash)
 }
 
-// Sweep removes what has no use any more: redeemed or expired tickets, old counters of failed logins, and sessions
-// that ended long ago.
+// Sweep removes what has no use any more: redeemed or expired tickets, old counters of failed logins, phones on which
+// nobody is logged in, and sessions that ended long ago.
 func (tx *Tx) Sweep(attemptsBefore, sessionsBefore time.Time) error {
 	if err := tx.exec("DELETE FROM stream_tickets WHERE expires_at < ?", micros(tx.now)); err != nil {
 		return err
 	}
 	if err := tx.exec("DELETE FROM login_attempts WHERE started_at < ? AND locked_until < ?", micros(attemptsBefore), micros(tx.now)); err != nil {
+		return err
+	}
+	err := tx.exec("DELETE FROM devices WHERE session_id NOT IN (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at > ?)", micros(tx.now))
+	if err != nil {
 		return err
 	}
 	return tx.exec("DELETE FROM sessions WHERE expires_at < ?", micros(sessionsBefore))

@@ -96,9 +96,9 @@ func (tx *Tx) InsertVisit(v models.Visit) error {
 func (tx *Tx) UpdateVisit(before, v models.Visit) error {
 	p := newPositionColumns(v.Position)
 	err := tx.execOne(models.ErrStaleVersion.With(before), `UPDATE visits SET started_at = ?, ended_at = ?, purpose = ?, remark = ?, participants = ?,
-		latitude = ?, longitude = ?, accuracy_m = ?, crs = ?, mock = ?, version = ?, updated_at = ? WHERE id = ? AND version = ?`,
+		latitude = ?, longitude = ?, accuracy_m = ?, crs = ?, mock = ?, clock_skew_ms = ?, version = ?, updated_at = ? WHERE id = ? AND version = ?`,
 		micros(v.StartedAt), microsOrNil(v.EndedAt), v.Purpose, v.Remark, jsonText(nonNil(v.Participants)),
-		p.Latitude, p.Longitude, p.AccuracyM, p.CRS, v.Position != nil && v.Position.Mock, v.Version, micros(v.UpdatedAt), v.ID, before.Version)
+		p.Latitude, p.Longitude, p.AccuracyM, p.CRS, v.Position != nil && v.Position.Mock, v.ClockSkew.Milliseconds(), v.Version, micros(v.UpdatedAt), v.ID, before.Version)
 	if err != nil {
 		return err
 	}
@@ -106,6 +106,11 @@ func (tx *Tx) UpdateVisit(before, v models.Visit) error {
 		v.ID, before.Version, tx.cause.ActorID, jsonText(before), micros(tx.now))
 	if err != nil {
 		return err
+	}
+	if !v.StartedAt.Equal(before.StartedAt) {
+		if err := tx.exec("UPDATE problems SET happened_at = ? WHERE visit_id = ?", micros(v.StartedAt), v.ID); err != nil {
+			return err
+		}
 	}
 	tx.Changed(models.KindVisit, v.ID, visitStreams(v)...)
 	return nil

@@ -125,6 +125,7 @@ CREATE INDEX stream_tickets_session ON stream_tickets (session_id);
 CREATE TABLE devices (
     id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     user_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    session_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     platform VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     provider VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     push_token VARCHAR(4096) NOT NULL,

@@ -118,6 +118,7 @@ CREATE INDEX stream_tickets_session ON stream_tickets (session_id);
 CREATE TABLE devices (
     id         TEXT    NOT NULL PRIMARY KEY,
     user_id    TEXT    NOT NULL REFERENCES users (id),
+    session_id TEXT    NOT NULL,
     platform   TEXT    NOT NULL,
     provider   TEXT    NOT NULL,
     push_token TEXT    NOT NULL,
