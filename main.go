@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 			for _, fault := range faults {
 				fmt.Fprintln(os.Stderr, fault)
 			}
-			return fmt.Errorf("%d settings make no sense", len(faults))
+			return errors.New("the settings make no sense")
 		}
 		return c.run(ctx, cfg, rest)
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,10 +37,18 @@ const (
 	writeTimeout      = time.Minute     // a stream lifts it for each piece it writes
 	idleTimeout       = 2 * time.Minute
 	maxHeader         = 32 << 10
+	// drainTime is how long a server that stops still answers on the connections it has, telling each to close: a
+	// connection closed while it is idle may just be carrying a request.
+	drainTime = 300 * time.Millisecond
+	// goMemory is what the garbage collector keeps the program below where it can; GOMEMLIMIT overrules it.
+	goMemory = 64 << 20
 )
 
 // serve runs the server until it is told to stop, and then ends what it has accepted.
 func serve(ctx context.Context, cfg config.Config, args []string) (err error) {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(goMemory)
+	}
 	withDemo := len(args) == 1 && args[0] == "--demo"
 	if len(args) > 0 && !withDemo {
 		return errUsage
@@ -108,6 +118,10 @@ func serveUntil(ctx context.Context, cfg config.Config, router http.Handler, lis
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
 	defer cancel()
 	stop()
+	select {
+	case <-time.After(drainTime):
+	case <-limit.Done():
+	}
 	return server.Shutdown(limit)
 }
 
@@ -123,11 +137,21 @@ func newRouter(stopping context.Context, cfg config.Config, db *store.DB, all *s
 		Version: version, Authenticate: all.Sessions.Authenticate, RedeemTicket: all.Sessions.RedeemTicket, Now: db.Now, Log: log,
 		RateLimit: cfg.RateLimit, MinClientVersion: cfg.MinClientVersion, ClientDownload: cfg.ClientDownloadURL,
 		CORSOrigins: cfg.CORSOrigins, TrustedProxies: proxies, Metrics: metrics, Tracing: cfg.OTLPEndpoint != "",
+		Middleware: []gin.HandlerFunc{closeWhen(stopping)},
 	})
 	handlers.Register(router, all, db.Now)
 	router.Raw(http.MethodGet, "/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
 	router.Raw(http.MethodGet, "/readyz", readiness(stopping, db))
 	return router
+}
+
+// closeWhen ends each connection with its answer once the server is stopping.
+func closeWhen(stopping context.Context) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if stopping.Err() != nil {
+			c.Header("Connection", "close")
+		}
+	}
 }
 
 // readiness says what is missing before the server can do its work. That the schema is in place is asked until it is.
