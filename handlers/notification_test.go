@@ -287,3 +287,31 @@ func probe(t *testing.T, w *world.World, c *world.Client) int {
 	_ = response.Body.Close()
 	return response.StatusCode
 }
+
+// TestEveryPhoneOfASessionFallsSilent: a session may have put several phones, and all of them go with it.
+func TestEveryPhoneOfASessionFallsSilent(t *testing.T) {
+	world.EachDatabase(t, func(t *testing.T, w *world.World) {
+		head := w.Login(w.Head)
+		for range models.MaxDevices {
+			head.Want(200, "PUT", "/me/devices/"+newID(), phoneWith(newID()))
+		}
+		head.Want(204, "POST", "/auth/logout", nil)
+		recordVisit(w)
+		same(t, "deliveries after logout", len(deliveries(w)), 0)
+		again := w.Login(w.Head)
+		for range models.MaxDevices {
+			again.Want(200, "PUT", "/me/devices/"+newID(), phoneWith(newID()))
+		}
+	})
+}
+
+// TestPhoneInOtherHands: who brings id and token of a phone holds it.
+func TestPhoneInOtherHands(t *testing.T) {
+	world.EachDatabase(t, func(t *testing.T, w *world.World) {
+		id := newID()
+		w.Login(w.Head).Want(200, "PUT", "/me/devices/"+id, phoneWith("secret"))
+		w.Login(w.Dispatcher).Want(200, "PUT", "/me/devices/"+id, phoneWith("secret"))
+		recordVisit(w) // of which the head is told, and the dispatcher is not
+		same(t, "deliveries", len(deliveries(w)), 0)
+	})
+}

@@ -270,3 +270,13 @@ func TestMe(t *testing.T) {
 		same(t, "version", c.Want(200, "GET", "/me", nil, http.CanonicalHeaderKey("accept-language")+": en").Text("version"), 2)
 	})
 }
+
+// TestUnfitPasswordsLockNobody: only a wrong current password counts as a guess.
+func TestUnfitPasswordsLockNobody(t *testing.T) {
+	w := world.New(t)
+	c := w.Login(w.Cadre)
+	for range 10 {
+		c.Refused(422, "validation_failed", "POST", "/me/password", body{"current_password": world.Password, "new_password": "short"})
+	}
+	c.Want(204, "POST", "/me/password", body{"current_password": world.Password, "new_password": "an entirely new password"})
+}

@@ -182,3 +182,41 @@ func TestSyncKeepsToTheScope(t *testing.T) {
 		}
 	})
 }
+
+// TestSyncTellsNothingOfWhatWasNeverSeen: a reviewer who moves loses what was routed to the old department, and does not
+// learn what else went on there.
+func TestSyncTellsNothingOfWhatWasNeverSeen(t *testing.T) {
+	world.EachDatabase(t, func(t *testing.T, w *world.World) {
+		finance := problemOf("finance", "normal")
+		recordVisit(w, finance)
+		w.As(w.OtherCadre).Want(201, "PUT", "/visits/"+newID(), visitTo(w.Quarry.ID, w.Clock.Now().Add(-time.Hour), problemOf("power", "normal")))
+		c := w.As(w.Reviewer)
+		_, cursor := syncAll(t, c, "", 200)
+		w.As(w.Admin).Want(200, "PATCH", "/users/"+w.Reviewer.ID.String(), body{"department_id": w.Liaison.ID}, `If-Match: "1"`)
+		w.Clock.Advance(time.Second)
+		got, cursor := syncAll(t, c, cursor, 200)
+		tells(t, "after the move", got, gone(models.KindProblem, finance["id"]), gone(models.KindEnterprise, w.Mill.ID))
+		got, _ = syncAll(t, c, cursor, 200)
+		tells(t, "again", got)
+	})
+}
+
+// TestSyncForgetsByRole: a dispatcher who is one no more loses the problems and the visits that brought them.
+func TestSyncForgetsByRole(t *testing.T) {
+	world.EachDatabase(t, func(t *testing.T, w *world.World) {
+		power := problemOf("power", "normal")
+		visit := recordVisit(w, power)
+		recordVisit(w)
+		c := w.As(w.Dispatcher)
+		_, cursor := syncAll(t, c, "", 200)
+		w.As(w.Admin).Want(200, "PATCH", "/users/"+w.Dispatcher.ID.String(), body{"roles": []string{"window"}}, `If-Match: "1"`)
+		w.Clock.Advance(time.Second)
+		got, _ := syncAll(t, c, cursor, 200)
+		for record := range got {
+			if strings.HasSuffix(got[record], "upsert") {
+				delete(got, record) // may be told again
+			}
+		}
+		tells(t, "after the change", got, gone(models.KindVisit, visit), gone(models.KindProblem, power["id"]))
+	})
+}

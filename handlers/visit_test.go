@@ -424,3 +424,54 @@ func pages(c *world.Client, path string, limit int) []string {
 		cursor = "&cursor=" + next
 	}
 }
+
+func TestAmendmentStaysWithinTheTenure(t *testing.T) {
+	world.EachDatabase(t, func(t *testing.T, w *world.World) {
+		cadre, id, path := w.As(w.Cadre), newID(), ""
+		path = "/visits/" + id
+		cadre.Want(http.StatusCreated, http.MethodPut, path, visitTo(w.Mill.ID, w.Clock.Now().Add(-time.Hour)))
+		endServing(w, w.Serving)
+		before := body{"started_at": rfc3339(w.Serving.StartsAt.Add(-time.Hour))}
+		refused := cadre.Refused(http.StatusUnprocessableEntity, "validation_failed", http.MethodPatch, path, before, `If-Match: "1"`)
+		same(t, "code", refused.Text("errors", 0, "code"), "not_served_then")
+		within := body{"started_at": rfc3339(w.Serving.StartsAt)}
+		cadre.Want(http.StatusOK, http.MethodPatch, path, within, `If-Match: "1"`)
+	})
+}
+
+func TestCampaignIsOneOfTheCadres(t *testing.T) {
+	w := world.New(t)
+	other := w.As(w.Admin).Want(http.StatusCreated, http.MethodPost, "/campaigns",
+		body{"operation_id": newID(), "name": "另一批", "activity": "联企", "starts_on": "2030-01-01"}).Text("id")
+	visit := with(visitTo(w.Mill.ID, w.Clock.Now().Add(-time.Hour)), body{"campaign_id": other})
+	refused := w.As(w.Cadre).Refused(http.StatusUnprocessableEntity, "validation_failed", http.MethodPut, "/visits/"+newID(), visit)
+	same(t, "code", refused.Text("errors", 0, "code"), "unknown_campaign")
+}
+
+func TestAmendmentCorrectsTheClock(t *testing.T) {
+	w := world.New(t)
+	cadre, path := w.As(w.Cadre), "/visits/"+newID()
+	cadre.Want(http.StatusCreated, http.MethodPut, path, visitTo(w.Mill.ID, w.Clock.Now().Add(-time.Hour)))
+	started := w.Clock.Now().Add(-2 * time.Hour)
+	fast := w.Clock.Now().Add(2 * time.Hour)
+	v := cadre.Want(http.StatusOK, http.MethodPatch, path, body{"started_at": rfc3339(started.Add(2 * time.Hour))}, `If-Match: "1"`, "Client-Time: "+rfc3339(fast))
+	same(t, "started_at", v.Text("started_at"), rfc3339(started))
+	same(t, "clock_skew_ms", v.Text("clock_skew_ms"), -2*60*60*1000)
+	same(t, "clock_suspect", v.Text("clock_suspect"), true)
+	same(t, "an empty amendment", cadre.Want(http.StatusOK, http.MethodPatch, path, body{}, `If-Match: "2"`).Text("version"), 2)
+}
+
+// TestLockingIsSeen: a visit locks without a new version, and whoever has the open one is told.
+func TestLockingIsSeen(t *testing.T) {
+	w := world.New(t)
+	cadre, path := w.As(w.Cadre), "/visits/"+newID()
+	cadre.Want(http.StatusCreated, http.MethodPut, path, visitTo(w.Mill.ID, w.Clock.Now().Add(-time.Hour)))
+	cadre.Want(http.StatusNotModified, http.MethodGet, path, nil, `If-None-Match: "1"`)
+	w.Clock.Advance(24 * time.Hour)
+	cadre = w.Login(w.Cadre)
+	locked := cadre.Want(http.StatusOK, http.MethodGet, path, nil, `If-None-Match: "1"`)
+	same(t, "state", locked.Text("state"), "locked")
+	etag := locked.Header.Get("ETag")
+	cadre.Want(http.StatusNotModified, http.MethodGet, path, nil, "If-None-Match: "+etag)
+	cadre.Refused(http.StatusConflict, "visit_locked", http.MethodPatch, path, body{"remark": "晚了"}, "If-Match: "+etag)
+}
