@@ -166,11 +166,14 @@ func schemaName(t reflect.Type, hint string) string {
 	return huma.DefaultSchemaNamer(t, hint)
 }
 
+// uuidPattern is the one form of ids: of the others that decoders accept, the format alone would let some pass.
+const uuidPattern = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"
+
 // uuidSchema stands for uuid.UUID in the spec.
 type uuidSchema struct{}
 
 func (uuidSchema) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid", Pattern: uuidPattern}
 }
 
 // Raw serves what is not part of the contract. A test holds the list of these routes.

@@ -1,10 +1,12 @@
 package api_test
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,5 +33,42 @@ func BenchmarkPing(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkBody measures what a body of the size of a visit pays beyond that: scan, validation, inspection.
+func BenchmarkBody(b *testing.B) {
+	k := newHostileKit()
+	one := `{"id":"01890000-0000-7000-8000-00000000000b","at":"2026-03-02T08:00:00Z","note":"` + strings.Repeat("停电两小时。", 20) + `"}`
+	body := one[:len(one)-1] + `,"inner":[` + one + "," + one + `],"ids":["01890000-0000-7000-8000-00000000000c"]}`
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := k.send(b, http.MethodPut, aNest, body); got.status != http.StatusNoContent {
+			b.Fatal(got.status, got.body)
+		}
+	}
+}
+
+func BenchmarkManyUnknownFields(b *testing.B) {
+	k := newHostileKit()
+	body := unknownFields(19_000)
+	for b.Loop() {
+		if got := k.send(b, http.MethodPut, aNest, body); got.status != http.StatusUnprocessableEntity {
+			b.Fatal(got.status)
+		}
+	}
+}
+
+func BenchmarkManyItemsOfAUniqueList(b *testing.B) {
+	k := newHostileKit()
+	var items strings.Builder
+	for i := range 990 {
+		fmt.Fprintf(&items, `{"x":%d},`, i)
+	}
+	body := `{"ids":[` + items.String() + `0]}`
+	for b.Loop() {
+		if got := k.send(b, http.MethodPut, aNest, body); got.status != http.StatusUnprocessableEntity {
+			b.Fatal(got.status)
+		}
 	}
 }

@@ -19,7 +19,7 @@ func ETagIn(version int64, state string) string {
 // IfMatch is embedded in the input of an operation that changes a record: the header says on which version the change
 // is based.
 type IfMatch struct {
-	IfMatch string `header:"If-Match" doc:"The ETag of the version that the change is based on; required." example:"\"3\""`
+	IfMatch string `header:"If-Match" doc:"The one ETag of the version that the change is based on; required. Weak ETags, lists and * match no version." example:"\"3\""`
 }
 
 // Version is the version that the change is based on. Errors: precondition_required when the header is missing;
@@ -34,7 +34,7 @@ func (m IfMatch) Version() (int64, error) {
 	}
 	text, _, _ = strings.Cut(text, "-") // what ETagIn adds
 	version, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(version, 10) != text {
 		return 0, models.ErrStaleVersion
 	}
 	return version, nil

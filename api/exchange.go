@@ -4,6 +4,8 @@ import (
 	"context"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +59,8 @@ func Gin(ctx huma.Context) *gin.Context { return humagin.Unwrap(ctx) }
 // guard admits a request to an operation, before anything of its body is read, or answers why not.
 func (a *API) guard(op Op, mediaTypes map[string]bool) func(huma.Context, func(huma.Context)) {
 	caching := "private, no-cache"
-	if op.Public {
+	if op.Public || op.Method != http.MethodGet {
+		// Tokens and tickets are in answers to other methods only.
 		caching = "no-store"
 	}
 	return func(hc huma.Context, next func(huma.Context)) {
@@ -81,9 +84,39 @@ func (a *API) guard(op Op, mediaTypes map[string]bool) func(huma.Context, func(h
 			x.write(codeUnsupportedMediaType, http.StatusUnsupportedMediaType)
 			return
 		}
+		if err := checkQuery(x.gin.Request.URL.RawQuery); err != nil {
+			x.writeError(ctx, err)
+			return
+		}
 		ctx = models.WithCause(context.WithValue(ctx, exchangeKey{}, x), cause)
 		next(huma.WithContext(hc, ctx))
 	}
+}
+
+// checkQuery refuses a query of which a part would be dropped in silence. Errors: validation_failed.
+func checkQuery(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return models.Invalid("query", fieldQuery)
+	}
+	var wrong []models.FieldError
+	for name, given := range values {
+		if len(given) > 1 && len(wrong) < mostFieldProblems {
+			location := "query"
+			if safeName.MatchString(name) {
+				location += "." + name
+			}
+			wrong = append(wrong, models.FieldError{Location: location, Code: fieldTooMany})
+		}
+	}
+	if wrong != nil {
+		slices.SortFunc(wrong, func(a, b models.FieldError) int { return strings.Compare(a.Location, b.Location) })
+		return models.InvalidFields(wrong)
+	}
+	return nil
 }
 
 // admit finds out who calls and whether they may.

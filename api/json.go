@@ -52,6 +52,12 @@ func encode(w io.Writer, v any) error {
 // decode reads JSON. Its errors are keyed as those of validation are: they name what is wrong and where, never what
 // was sent.
 func decode(data []byte, v any) error {
+	// A body is decoded twice, first without a type for validation: it is scanned then, and never validated else.
+	if _, untyped := v.(*any); untyped {
+		if err := scan(data); err != nil {
+			return err
+		}
+	}
 	err := json.Unmarshal(data, v)
 	if err == nil {
 		return nil

@@ -187,6 +187,8 @@ func (x *exchange) send(p *Problem) {
 	x.gin.Status(p.Status)
 	x.gin.Abort()
 	if x.gin.Request.Method == http.MethodHead {
+		// Where nothing is written, the router writes its own text with its own media type.
+		x.gin.Writer.WriteHeaderNow()
 		return
 	}
 	if err := encode(x.gin.Writer, p); err != nil {

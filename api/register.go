@@ -35,7 +35,7 @@ type Op struct {
 	Also   []int
 	// Errors are the statuses beyond those that follow from the statement itself: usually 404 and 409.
 	Errors []int
-	// MaxBody is what the request body may weigh, 1 MiB unless set.
+	// MaxBody is what the request body may weigh, less or more than the 1 MiB that it may unless set.
 	MaxBody int64
 	// Produces is the media type of the answer when it is not JSON, "text/event-stream" for instance. The output is
 	// then a huma.StreamResponse or carries bytes.
@@ -55,7 +55,7 @@ func Register[I, O any](a *API, op Op, handle func(ctx context.Context, in *I) (
 
 	_, hasBody := output.FieldByName("Body")
 	fill := fillerOf(output)
-	notNull := requiredValues(input)
+	notNull, plan := requiredValues(input), planOf(input)
 	declared := huma.Operation{
 		OperationID:     op.ID,
 		Method:          op.Method,
@@ -86,6 +86,9 @@ func Register[I, O any](a *API, op Op, handle func(ctx context.Context, in *I) (
 
 	huma.Register(a.huma, declared, func(ctx context.Context, in *I) (*O, error) {
 		x := exchangeOf(ctx)
+		if err := plan.check(x, in); err != nil {
+			return nil, x.fail(ctx, err)
+		}
 		if err := notNull.check(in); err != nil {
 			return nil, x.fail(ctx, err)
 		}
@@ -178,6 +181,10 @@ func (a *API) complete(op Op, statuses []int, mediaTypes map[string]bool) {
 		http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
 	}[op.Method]
 	if declared.RequestBody != nil {
+		content := declared.RequestBody.Content
+		if body := content["application/json"]; body != nil && op.Method == http.MethodPatch {
+			content["application/merge-patch+json"] = body
+		}
 		for name := range declared.RequestBody.Content {
 			mediaTypes[name] = true
 		}

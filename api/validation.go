@@ -1,12 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +26,15 @@ const (
 	keyDependent    = "required_with"
 	keyMismatch     = "wrong_type"
 	keyInvalidValue = "invalid_value"
+	keyNoMatch      = "no_match"
+	keyPattern      = "pattern"
+	keyTooMuch      = "too_much"
 	fieldNotNull    = "not_null"
+	fieldOutOfRange = "out_of_range"
+	fieldQuery      = "malformed_query"
+	fieldTooMany    = "too_many_values"
+	fieldUnreadable = "invalid_text"
+	fieldUUID       = "invalid_uuid"
 )
 
 // mostFieldProblems bounds an answer, whatever the request contained.
@@ -70,14 +79,14 @@ func setKeys() {
 		&validation.MsgExpectedRFCIPAddr:                  "invalid_format",
 		&validation.MsgExpectedRFC3986URI:                 "invalid_uri",
 		&validation.MsgExpectedRFC3986AbsoluteURI:         "invalid_uri",
-		&validation.MsgExpectedRFC4122UUID:                "invalid_uuid",
+		&validation.MsgExpectedRFC4122UUID:                fieldUUID,
 		&validation.MsgExpectedRFC6570URITemplate:         "invalid_format",
 		&validation.MsgExpectedRFC6901JSONPointer:         "invalid_format",
 		&validation.MsgExpectedRFC6901RelativeJSONPointer: "invalid_format",
 		&validation.MsgExpectedRegexp:                     "invalid_format",
-		&validation.MsgExpectedMatchAtLeastOneSchema:      "no_match",
-		&validation.MsgExpectedMatchExactlyOneSchema:      "no_match",
-		&validation.MsgExpectedNotMatchSchema:             "no_match",
+		&validation.MsgExpectedMatchAtLeastOneSchema:      keyNoMatch,
+		&validation.MsgExpectedMatchExactlyOneSchema:      keyNoMatch,
+		&validation.MsgExpectedNotMatchSchema:             keyNoMatch,
 		&validation.MsgExpectedPropertyNameInObject:       "required",
 		&validation.MsgExpectedBoolean:                    "expected_boolean",
 		&validation.MsgExpectedDuration:                   "invalid_format",
@@ -97,15 +106,15 @@ func setKeys() {
 		&validation.MsgExpectedNumberBeMultipleOf:         "multiple_of|%v",
 		&validation.MsgExpectedMinLength:                  "min_length|%v",
 		&validation.MsgExpectedMaxLength:                  "max_length|%v",
-		&validation.MsgExpectedBePattern:                  "pattern",
-		&validation.MsgExpectedMatchPattern:               "pattern",
+		&validation.MsgExpectedBePattern:                  keyPattern,
+		&validation.MsgExpectedMatchPattern:               keyPattern + "|%s",
 		&validation.MsgExpectedMinItems:                   "min_items|%v",
 		&validation.MsgExpectedMaxItems:                   "max_items|%v",
 		&validation.MsgExpectedMinProperties:              "min_properties|%v",
 		&validation.MsgExpectedMaxProperties:              "max_properties|%v",
 		&validation.MsgExpectedRequiredProperty:           keyRequired + "|%v",
 		&validation.MsgExpectedDependentRequiredProperty:  keyDependent + "|%v|%v",
-		&validation.MsgExpectedResolvableSchemaRef:        "no_match|%s",
+		&validation.MsgExpectedResolvableSchemaRef:        keyNoMatch + "|%s",
 	} {
 		*target = key
 	}
@@ -132,16 +141,21 @@ var fixedTexts = []struct{ prefix, key string }{
 	{"invalid boolean", "expected_boolean"},
 	{"invalid date/time", "invalid_date_time"},
 	{"invalid url", "invalid_uri"},
-	{"expected value to match", "no_match"},
-	{"expected at most one value", "too_many_values"},
-	{"Multiple files received", "too_many_values"},
+	{"expected value to match", keyNoMatch},
+	{"expected at most one value", fieldTooMany},
+	{"Multiple files received", fieldTooMany},
 	{"File required", "required"},
 	{"At least one file is required", "required"},
+	{"invalid value: invalid UUID", fieldUUID},
+	{"invalid value: invalid urn", fieldUUID},
+	{"invalid value: invalid bracketed UUID", fieldUUID},
 	{"invalid ", keyInvalidValue},
 }
 
 // adapterProblem makes the problem for what the adapter found wrong with a request.
 func (x *exchange) adapterProblem(ctx context.Context, status int, message string, errs []error) *Problem {
+	// There may be as many errors as the body has members.
+	errs = errs[:min(len(errs), mostFieldProblems)]
 	if tooLarge(errs) {
 		return x.problem(codeBodyTooLarge, http.StatusRequestEntityTooLarge)
 	}
@@ -162,10 +176,21 @@ func (x *exchange) adapterProblem(ctx context.Context, status int, message strin
 }
 
 func tooLarge(errs []error) bool {
-	var limit *http.MaxBytesError
+	var (
+		limit  *http.MaxBytesError
+		detail *huma.ErrorDetail
+	)
 	for _, err := range errs {
-		// A form is reported as a text, without the error itself.
-		if errors.As(err, &limit) || strings.Contains(err.Error(), "http: request body too large") {
+		switch {
+		case errors.As(err, &limit):
+			return true
+		case errors.As(err, &detail):
+			// Its Error would print the whole body.
+			if detail.Message == keyTooMuch {
+				return true
+			}
+		case strings.Contains(err.Error(), "http: request body too large"):
+			// A form is reported as a text, without the error itself.
 			return true
 		}
 	}
@@ -200,7 +225,7 @@ func codeByStatus(status int) string {
 }
 
 func fieldProblems(errs []error, lang language) []FieldProblem {
-	problems := make([]FieldProblem, 0, min(len(errs), mostFieldProblems))
+	problems := make([]FieldProblem, 0, len(errs))
 	for _, err := range errs {
 		var detail *huma.ErrorDetail
 		if !errors.As(err, &detail) {
@@ -209,13 +234,11 @@ func fieldProblems(errs []error, lang language) []FieldProblem {
 		code, location, params := interpret(detail)
 		problems = append(problems, FieldProblem{Location: location, Code: code, Message: fieldText(code, params, lang)})
 	}
-	sort.SliceStable(problems, func(i, j int) bool {
-		if problems[i].Location != problems[j].Location {
-			return problems[i].Location < problems[j].Location
-		}
-		return problems[i].Code < problems[j].Code
+	slices.SortStableFunc(problems, func(a, b FieldProblem) int {
+		return cmp.Or(strings.Compare(a.Location, b.Location), strings.Compare(a.Code, b.Code))
 	})
-	return problems[:min(len(problems), mostFieldProblems)]
+	// An id can be wrong in two ways that are one to the caller.
+	return slices.CompactFunc(problems, func(a, b FieldProblem) bool { return a == b && a.Code == fieldUUID })
 }
 
 // interpret finds code, location and parameters of what the adapter reports.
@@ -245,6 +268,11 @@ func interpret(detail *huma.ErrorDetail) (code, location string, params []string
 			location += "." + rest
 		}
 		return key, location, nil
+	case keyPattern:
+		if rest == uuidPattern {
+			key = fieldUUID
+		}
+		return key, location, nil
 	}
 	if rest != "" {
 		params = strings.Split(rest, "|")
@@ -257,17 +285,15 @@ var (
 	safeSegment = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}(\[[0-9]{1,9}\])*$`)
 )
 
+// mostSegments is deeper than any property of the contract lies.
+const mostSegments = 16
+
 // safeLocation keeps of a location what the contract could have named: a caller's own property or parameter names are
 // repeated only when they are as short and plain as ours.
 func safeLocation(detail *huma.ErrorDetail) string {
 	location := detail.Location
 	if object, ok := detail.Value.(map[string]any); ok && detail.Message == keyUnknownField {
-		for name := range object {
-			if parent, found := strings.CutSuffix(location, "."+name); found && !safeName.MatchString(name) {
-				location = parent
-				break
-			}
-		}
+		location = unknownField(location, object)
 	}
 	if name, ok := strings.CutPrefix(location, "query."); ok && !safeSegment.MatchString(name) {
 		return "query"
@@ -276,14 +302,34 @@ func safeLocation(detail *huma.ErrorDetail) string {
 		return location
 	}
 	kept := 0
-	for i, segment := range strings.Split(location, ".") {
-		if !safeSegment.MatchString(segment) {
+	for at, segment := range strings.SplitN(location, ".", mostSegments+1) {
+		if at == mostSegments || !safeSegment.MatchString(segment) {
 			break
 		}
-		if i > 0 {
+		if at > 0 {
 			kept++
 		}
 		kept += len(segment)
 	}
 	return location[:kept]
+}
+
+// unknownField is the location of a member that the contract does not know, or of its object when the name is not as
+// short and plain as ours. A name may have dots in it, so it is looked for from the left.
+func unknownField(location string, object map[string]any) string {
+	parent := 0
+	for range mostSegments {
+		dot := strings.IndexByte(location[parent:], '.')
+		if dot < 0 {
+			break
+		}
+		parent += dot + 1
+		if _, found := object[location[parent:]]; found {
+			if !safeName.MatchString(location[parent:]) {
+				return location[:parent-1]
+			}
+			return location
+		}
+	}
+	return "body"
 }
