@@ -17,7 +17,7 @@ import (
 
 // soak is how long the long tests run: a moment, or a minute when asked for.
 func soak() time.Duration {
-	if os.Getenv("LIANQI_SOAK") == "1" || os.Getenv("SOAK") == "1" {
+	if os.Getenv("SOAK") == "1" {
 		return time.Minute
 	}
 	return 1500 * time.Millisecond
