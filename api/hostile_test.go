@@ -33,6 +33,7 @@ type nested struct {
 	Spare uuid.UUID                   `json:"spare,omitzero"`
 	Seen  time.Time                   `json:"seen,omitzero"`
 	Whole api.Patch[map[string]int64] `json:"whole,omitzero"`
+	Roles api.Patch[[]string]         `json:"roles,omitzero" uniqueItems:"true"`
 }
 
 type nestedInput struct {
@@ -279,6 +280,25 @@ func TestInstantsAndIDsThatMeanNothing(t *testing.T) {
 		if got := k.send(t, "PUT", aNest, whole, "Client-Time: "+clock).wrong(t); got != want {
 			t.Errorf("Client-Time %q: %s", clock, got)
 		}
+	}
+}
+
+func TestItemsOfAUniqueList(t *testing.T) {
+	k := newHostileKit()
+	const id = "01890000-0000-7000-8000-00000000000b"
+	for body, want := range map[string]string{
+		`"ids":["` + id + `"],"roles":["a","b"]`:             "204",
+		`"ids":["` + id + `","` + strings.ToUpper(id) + `"]`: "validation_failed, body.ids not_unique",
+		`"roles":["a","b","a","a"]`:                          "validation_failed, body.roles not_unique",
+		`"ids":[{},{}]`:                                      "validation_failed, body.ids[0] expected_string, body.ids[1] expected_string",
+	} {
+		if got := k.send(t, "PUT", aNest, `{"id":"`+id+`","at":"2026-03-02T08:00:00Z",`+body+`}`).wrong(t); got != want {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+	spec, old, err := k.Spec()
+	if err != nil || strings.Count(string(spec), "uniqueItems: true") != 2 || strings.Count(string(old), "uniqueItems: true") != 2 {
+		t.Errorf("the spec does not say which lists are unique: %v", err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // An inspection looks in a decoded value for what no schema can refuse: instants outside the years 1 to 9999, nil ids,
-// control characters in texts. Given tells that the caller sent the value: the zero instant and the nil id are then
+// control characters in texts; and for items twice in a list, which the adapter finds at a quadratic price. Given tells that the caller sent the value: the zero instant and the nil id are then
 // wrong, else they mean that there is none.
 type inspection func(i *inspector, v reflect.Value, given bool)
 
@@ -237,7 +237,11 @@ func (m inspectMaker) makeStruct(t reflect.Type) inspection {
 		if name == "" && !f.Anonymous {
 			name = strings.ToLower(f.Name)
 		}
-		if inner := m.of(f.Type); inner != nil {
+		inner := m.of(f.Type)
+		if f.Tag.Get("uniqueItems") == "true" {
+			inner = unique(f.Type, inner)
+		}
+		if inner != nil {
 			required := f.Tag.Get("required") != "false" && !strings.Contains(options, "omit")
 			fields = append(fields, field{at, step{name: name}, required, inner})
 		}
@@ -256,6 +260,55 @@ func (m inspectMaker) makeStruct(t reflect.Type) inspection {
 			f.inspect(i, inner, f.given)
 			i.pop()
 		}
+	}
+}
+
+// unique adds to the inspection of a list, or of a patch of one, that no item is in it twice.
+func unique(list reflect.Type, inner inspection) inspection {
+	var value []int
+	if list.Implements(reflect.TypeFor[nullable]()) {
+		field, _ := list.FieldByName("Value")
+		list, value = field.Type, field.Index
+	}
+	if list.Kind() != reflect.Slice || !list.Elem().Comparable() {
+		panic("api: items of " + list.String() + " cannot be held to be unique")
+	}
+	return func(i *inspector, v reflect.Value, given bool) {
+		if inner != nil {
+			inner(i, v, given)
+		}
+		if value != nil {
+			v = v.FieldByIndex(value)
+		}
+		seen := make(map[any]bool, v.Len())
+		for at := range v.Len() {
+			item := v.Index(at).Interface()
+			if seen[item] {
+				i.report(fieldNotUnique)
+				return
+			}
+			seen[item] = true
+		}
+	}
+}
+
+// leaveUnique takes from the adapter what the inspections do of the schema, and leaves it in the spec.
+func leaveUnique(r huma.Registry, s *huma.Schema, visited map[*huma.Schema]bool) {
+	if s == nil || visited[s] {
+		return
+	}
+	visited[s] = true
+	if s.Ref != "" {
+		leaveUnique(r, r.SchemaFromRef(s.Ref), visited)
+		return
+	}
+	if s.UniqueItems {
+		s.UniqueItems = false
+		s.Extensions = map[string]any{"uniqueItems": true}
+	}
+	leaveUnique(r, s.Items, visited)
+	for _, property := range s.Properties {
+		leaveUnique(r, property, visited)
 	}
 }
 

@@ -182,8 +182,11 @@ func (a *API) complete(op Op, statuses []int, mediaTypes map[string]bool) {
 	}[op.Method]
 	if declared.RequestBody != nil {
 		content := declared.RequestBody.Content
-		if body := content["application/json"]; body != nil && op.Method == http.MethodPatch {
-			content["application/merge-patch+json"] = body
+		if body := content["application/json"]; body != nil {
+			leaveUnique(a.huma.OpenAPI().Components.Schemas, body.Schema, map[*huma.Schema]bool{})
+			if op.Method == http.MethodPatch {
+				content["application/merge-patch+json"] = body
+			}
 		}
 		for name := range declared.RequestBody.Content {
 			mediaTypes[name] = true

@@ -209,7 +209,7 @@ var fieldTexts = map[string]text{
 	"invalid_format":    {"格式不正确", "has the wrong format"},
 	"invalid_base64":    {"应为 Base64 编码", "must be encoded as Base64"},
 	keyNoMatch:          {"不符合任何一种允许的形式", "matches none of the forms allowed"},
-	"not_unique":        {"存在重复项", "must not contain an item twice"},
+	fieldNotUnique:      {"存在重复项", "must not contain an item twice"},
 	fieldTooMany:        {"只能填写一个值", "must be given once"},
 	"one_of":            {"应为下列之一：%s", "must be one of: %s"},
 	keyPattern:          {"格式不正确", "has the wrong format"},

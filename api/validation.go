@@ -30,6 +30,7 @@ const (
 	keyPattern      = "pattern"
 	keyTooMuch      = "too_much"
 	fieldNotNull    = "not_null"
+	fieldNotUnique  = "not_unique"
 	fieldOutOfRange = "out_of_range"
 	fieldQuery      = "malformed_query"
 	fieldTooMany    = "too_many_values"
@@ -96,7 +97,7 @@ func setKeys() {
 		&validation.MsgExpectedBase64String:               "invalid_base64",
 		&validation.MsgExpectedArray:                      "expected_array",
 		&validation.MsgExpectedObject:                     "expected_object",
-		&validation.MsgExpectedArrayItemsUnique:           "not_unique",
+		&validation.MsgExpectedArrayItemsUnique:           fieldNotUnique,
 		&validation.MsgExpectedOneOf:                      "one_of|%v",
 		&validation.MsgExpectedConst:                      "one_of|%v",
 		&validation.MsgExpectedMinimumNumber:              "minimum|%v",

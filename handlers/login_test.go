@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,4 +132,11 @@ func TestLoginChecksTheForm(t *testing.T) {
 	} {
 		w.Anonymous().Refused(422, "validation_failed", "POST", "/auth/login", wrong)
 	}
+}
+
+func TestStrangersSendSmallBodies(t *testing.T) {
+	w := world.New(t)
+	c := w.Anonymous()
+	c.Refused(413, "body_too_large", "POST", "/auth/login", credentials(w.Cadre.Phone, strings.Repeat("a", 4<<10)))
+	c.Refused(413, "body_too_large", "POST", "/auth/refresh", body{"refresh_token": strings.Repeat("a", 4<<10)})
 }

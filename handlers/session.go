@@ -15,16 +15,19 @@ type sessionHandler struct {
 	users    *services.Users
 }
 
+// mostCredentials is what the body of an operation may weigh that anybody can call.
+const mostCredentials = 4 << 10
+
 func registerSessions(a *api.API, h sessionHandler) {
 	api.Register(a, api.Op{
 		ID: "login", Method: http.MethodPost, Path: "/auth/login", Tag: tagSession, Summary: "Log in with phone number and password",
 		Description: "An unknown account answers as a wrong password does. After too many failures the account is locked for the address they came from.",
-		Public:      true, Errors: []int{http.StatusUnauthorized},
+		Public:      true, Errors: []int{http.StatusUnauthorized}, MaxBody: mostCredentials,
 	}, h.login)
 	api.Register(a, api.Op{
 		ID: "refresh", Method: http.MethodPost, Path: "/auth/refresh", Tag: tagSession, Summary: "Get new tokens for a refresh token",
 		Description: "A lost answer does no harm: the same token again gives the same successor, until that has been used. Any older token ends the session and alerts its owner.",
-		Public:      true, Errors: []int{http.StatusUnauthorized},
+		Public:      true, Errors: []int{http.StatusUnauthorized}, MaxBody: mostCredentials,
 	}, h.refresh)
 	api.Register(a, api.Op{
 		ID: "logout", Method: http.MethodPost, Path: "/auth/logout", Tag: tagSession, Summary: "End the session",

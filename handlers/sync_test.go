@@ -126,10 +126,12 @@ func TestSyncRestartsAndRefuses(t *testing.T) {
 			tampered[i] = map[bool]byte{true: 'B', false: 'A'}[tampered[i] == 'A']
 			cadre.Refused(422, "invalid_cursor", "GET", "/sync?cursor="+string(tampered), nil)
 		}
-		for _, wrong := range []string{"x", cursor[:40], cursor + "AAAA", "%00", "_____"} {
+		for _, wrong := range []string{"x", cursor[:40], cursor + "AAAA", "_____"} {
 			cadre.Refused(422, "invalid_cursor", "GET", "/sync?cursor="+wrong, nil)
 		}
-		cadre.Refused(422, "validation_failed", "GET", "/sync?cursor="+strings.Repeat("A", 16385), nil)
+		for _, wrong := range []string{"%00", strings.Repeat("A", 16385)} {
+			cadre.Refused(422, "validation_failed", "GET", "/sync?cursor="+wrong, nil)
+		}
 
 		w.Write(func(tx *store.Tx) error { return tx.RenewEpoch() })
 		a := cadre.Want(200, "GET", "/sync?cursor="+cursor, nil)
