@@ -405,6 +405,41 @@ func TestVisitsAreListed(t *testing.T) {
 	})
 }
 
+func TestTextsOfAnyKindAreKept(t *testing.T) {
+	world.EachDatabase(t, func(t *testing.T, w *world.World) {
+		for name, text := range map[string]string{
+			"quotes and comments":        `'; DROP TABLE visits; -- "\\ ? %s $1 /*`,
+			"line breaks":                "a\r\n\tb",
+			"beyond the basic plane":     "👩‍🏭𠮷𪚥",
+			"marks":                      "e\u0301",
+			"blanks around it":           " \u3000 ",
+			"as much as there may be":    strings.Repeat("🏭", 100),
+			"what JSON writes at length": strings.Repeat("<", 100),
+		} {
+			t.Run(name, func(t *testing.T) {
+				id, problem := newID(), with(problemOf("other", "normal"), body{"title": text, "description": strings.Repeat(text, 40)})
+				sent := with(visitTo(w.Mill.ID, w.Clock.Now(), problem), body{
+					"remark": strings.Repeat(text, 40), "participants": slices.Repeat([]string{text}, 50),
+				})
+				w.As(w.Cadre).Want(http.StatusCreated, http.MethodPut, "/visits/"+id, sent)
+				w.As(w.Cadre).Want(http.StatusOK, http.MethodPut, "/visits/"+id, sent)
+				v := w.As(w.Head).Want(http.StatusOK, http.MethodGet, "/visits/"+id, nil)
+				for what, got := range map[string]string{
+					"remark": v.Text("remark"), "description": v.Text("problems", 0, "description"),
+				} {
+					if got != strings.Repeat(text, 40) {
+						t.Errorf("the %s came back as %q", what, got)
+					}
+				}
+				if v.Text("problems", 0, "title") != text || v.Text("participants", 49) != text {
+					t.Errorf("title and participant came back as %q and %q", v.Text("problems", 0, "title"), v.Text("participants", 49))
+				}
+				w.As(w.Cadre).Want(http.StatusOK, http.MethodPatch, "/visits/"+id, body{"remark": text}, `If-Match: "1"`)
+			})
+		}
+	})
+}
+
 // pages reads a list to its end and gives the ids in their order.
 func pages(c *world.Client, path string, limit int) []string {
 	separator := "?"
