@@ -112,7 +112,7 @@ func TestManyErrorsCostNoMoreThanTheirNumber(t *testing.T) {
 	cost := func(n int) float64 {
 		body := unknownFields(n)
 		return testing.AllocsPerRun(3, func() {
-			request := httptest.NewRequest("PUT", aThing, strings.NewReader(body))
+			request := httptest.NewRequest(http.MethodPut, aThing, strings.NewReader(body))
 			request.Header.Set("Authorization", "Bearer cadre")
 			recorder := httptest.NewRecorder()
 			k.ServeHTTP(recorder, request)
@@ -376,7 +376,7 @@ func TestHeadIsNoWayAround(t *testing.T) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != 405 || response.Header.Get("Content-Type") != "application/problem+json" || len(body) > 0 || response.ContentLength > 0 {
+	if err != nil || response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Content-Type") != "application/problem+json" || len(body) > 0 || response.ContentLength > 0 {
 		t.Errorf("%d %v %q %v", response.StatusCode, response.Header, body, err)
 	}
 }
