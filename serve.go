@@ -41,7 +41,7 @@ const (
 	// connection closed while it is idle may just be carrying a request.
 	drainTime = 300 * time.Millisecond
 	// goMemory is what the garbage collector keeps the program below where it can; GOMEMLIMIT overrules it.
-	goMemory = 64 << 20
+	goMemory = 48 << 20
 )
 
 // serve runs the server until it is told to stop, and then ends what it has accepted.

@@ -40,7 +40,7 @@ func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
 		if err := ownerOnly(path); err != nil {
 			return nil, err
 		}
-		if db.writes, err = sql.Open("sqlite", sqliteDSN(path, 16)); err != nil {
+		if db.writes, err = sql.Open("sqlite", sqliteDSN(path, 4)); err != nil {
 			return nil, err
 		}
 		db.writes.SetMaxOpenConns(1)
@@ -48,7 +48,7 @@ func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
 			return nil, fmt.Errorf("opening %s: %w", path, err)
 		}
 	}
-	if db.reads, err = sql.Open("sqlite", sqliteDSN(path, 4)+"&_pragma=query_only(1)"); err != nil {
+	if db.reads, err = sql.Open("sqlite", sqliteDSN(path, 2)+"&_pragma=query_only(1)"); err != nil {
 		return nil, err
 	}
 	db.reads.SetMaxOpenConns(readers)
