@@ -188,8 +188,8 @@ func pages(c *world.Client, path string, limit int) []string {
 
 func TestAmendmentStaysWithinTheTenure(t *testing.T) {
 	world.EachDatabase(t, func(t *testing.T, w *world.World) {
-		cadre, id, path := w.As(w.Cadre), newID(), ""
-		path = "/visits/" + id
+		cadre, id := w.As(w.Cadre), newID()
+		path := "/visits/" + id
 		cadre.Want(http.StatusCreated, http.MethodPut, path, visitTo(w.Mill.ID, w.Clock.Now().Add(-time.Hour)))
 		endServing(w, w.Serving)
 		before := body{"started_at": rfc3339(w.Serving.StartsAt.Add(-time.Hour))}

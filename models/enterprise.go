@@ -87,7 +87,7 @@ func ValidCreditCode(code string) bool {
 // creditCodeCheck computes the check character of the first 17.
 func creditCodeCheck(first17 string) (byte, bool) {
 	sum, weight := 0, 1
-	for i := 0; i < len(first17); i++ {
+	for i := range len(first17) {
 		value := strings.IndexByte(creditCodeAlphabet, first17[i])
 		if value < 0 {
 			return 0, false
