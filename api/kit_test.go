@@ -270,7 +270,7 @@ func (k *kit) send(t *testing.T, method, path, body string, headers ...string) a
 	k.ServeHTTP(recorder, request)
 	response := recorder.Result()
 	got := recorder.Body.String()
-	known := response.StatusCode != 405 && !strings.HasPrefix(path, "/api/v1/nothing") && !strings.HasSuffix(path, "/")
+	known := response.StatusCode != http.StatusMethodNotAllowed && !strings.HasPrefix(path, "/api/v1/nothing") && !strings.HasSuffix(path, "/")
 	if known && strings.HasPrefix(path, api.Prefix) {
 		k.contract(t).Check(t, request, []byte(body), response, []byte(got))
 	}

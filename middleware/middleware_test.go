@@ -87,7 +87,7 @@ func TestRecover(t *testing.T) {
 	for _, path := range []string{"/abort", "/late"} {
 		func() {
 			defer func() {
-				if reason := recover(); reason != http.ErrAbortHandler {
+				if reason := recover(); reason != http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
 					t.Errorf("%s: %v", path, reason)
 				}
 			}()

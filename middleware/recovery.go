@@ -18,7 +18,7 @@ func Recover(log *slog.Logger, fail gin.HandlerFunc) gin.HandlerFunc {
 			if reason == nil {
 				return
 			}
-			if reason == http.ErrAbortHandler {
+			if reason == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
 				panic(reason)
 			}
 			log.LogAttrs(c.Request.Context(), slog.LevelError, "panic",

@@ -30,7 +30,7 @@ CREATE TABLE enterprises (
     id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     credit_code VARCHAR(18) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     name VARCHAR(200) NOT NULL,
-    search_text VARCHAR(300) NOT NULL,
+    search_text VARCHAR(2000) NOT NULL,
     industry VARCHAR(200) NOT NULL,
     above_scale TINYINT NOT NULL,
     address VARCHAR(200) NOT NULL,
