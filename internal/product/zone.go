@@ -128,12 +128,28 @@ func (f *filling) person(role models.Role, department *models.ID, phone bool) (P
 		ID: p.ID, Phone: p.Phone, Name: name, Roles: []models.Role{role}, MainLeader: role == models.RoleManager, DepartmentID: department,
 		PasswordHash: f.hash, Language: services.DefaultLanguage, Active: true, Version: 1, CreatedAt: f.since, UpdatedAt: f.since,
 	}))
-	if phone && f.err == nil {
-		f.do(f.tx.PutDevice(models.Device{
-			ID: uuid.Must(uuid.NewV7()), UserID: p.ID, Platform: "android", Provider: "fcm", PushToken: p.Phone, Name: "手机", UpdatedAt: f.since,
-		}))
+	if phone {
+		f.phone(p)
 	}
 	return p, name
+}
+
+// phone logs somebody in on a phone that rings.
+func (f *filling) phone(p Person) {
+	if f.err != nil {
+		return
+	}
+	session := models.Session{
+		ID: uuid.Must(uuid.NewV7()), UserID: p.ID, RefreshHash: make([]byte, 32),
+		CreatedAt: f.tx.Now(), UsedAt: f.tx.Now(), ExpiresAt: f.tx.Now().Add(models.RefreshTime),
+	}
+	f.do(f.tx.InsertSession(session))
+	if f.err == nil {
+		f.do(f.tx.PutDevice(models.Device{
+			ID: uuid.Must(uuid.NewV7()), UserID: p.ID, SessionID: session.ID, Platform: "android", Provider: "fcm", PushToken: p.Phone, Name: "手机",
+			UpdatedAt: f.since,
+		}))
+	}
 }
 
 func (f *filling) department(name string, leader Person, phone bool) Department {
