@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"lianqi/api"
 	"lianqi/config"
+	"lianqi/models"
 	"lianqi/services"
 	"lianqi/store"
 )
@@ -27,6 +29,28 @@ func cutWords(args []string, words string) (rest []string, ok bool) {
 		return nil, false
 	}
 	return args[len(want):], true
+}
+
+// explain says an error of the product's own in words rather than by its code.
+func explain(err error) string {
+	var e *models.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	codes := []string{e.Code}
+	for _, f := range e.Fields {
+		codes = append(codes, f.Code)
+	}
+	var words []string
+	for _, c := range api.Codes() {
+		if slices.Contains(codes, c.Code) {
+			words = append(words, c.English)
+		}
+	}
+	if e.Cause != nil {
+		words = append(words, e.Cause.Error())
+	}
+	return strings.Join(append(words, "("+strings.Join(codes, ", ")+")"), " ")
 }
 
 // open opens and migrates the database for a command that writes.
@@ -97,7 +121,11 @@ func adminCreate(ctx context.Context, cfg config.Config, args []string) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return services.CreateFirstAdministrator(ctx, db, args[0], args[1], password)
+	if err := services.CreateFirstAdministrator(ctx, db, args[0], args[1], password); err != nil {
+		return err
+	}
+	fmt.Println("The administrator can log in and has to change the password first of all.")
+	return nil
 }
 
 func keysRotate(ctx context.Context, cfg config.Config, args []string) (err error) {
@@ -110,7 +138,11 @@ func keysRotate(ctx context.Context, cfg config.Config, args []string) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return services.RotateKeys(ctx, db, forget)
+	if err := services.RotateKeys(ctx, db, forget); err != nil {
+		return err
+	}
+	fmt.Println("There is a new signing key.")
+	return nil
 }
 
 func backup(ctx context.Context, cfg config.Config, args []string) (err error) {
@@ -131,7 +163,11 @@ func restore(ctx context.Context, cfg config.Config, args []string) error {
 	if len(args) != 1 {
 		return errUsage
 	}
-	return store.Restore(ctx, storeOptions(cfg, nil), args[0])
+	if err := store.Restore(ctx, storeOptions(cfg, nil), args[0]); err != nil {
+		return err
+	}
+	fmt.Println("The database was restored; the one before is beside it, with the ending .before-restore")
+	return nil
 }
 
 // epochRenew is what restore does for the embedded database and nobody can do for a server that others restore.
@@ -144,7 +180,11 @@ func epochRenew(ctx context.Context, cfg config.Config, args []string) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.Write(ctx, (*store.Tx).RenewEpoch)
+	if err := db.Write(ctx, (*store.Tx).RenewEpoch); err != nil {
+		return err
+	}
+	fmt.Println("The epoch is new: phones start their sync afresh.")
+	return nil
 }
 
 func configCheck(_ context.Context, cfg config.Config, args []string) error {

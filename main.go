@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,19 +37,25 @@ const usage = `lianqi keeps a development zone in touch with its enterprises.
 Settings come from the environment; docs/guides/settings.md lists them.
 `
 
-// errUsage makes main print the usage.
-var errUsage = errors.New("usage")
+var (
+	// errUsage makes main print the usage as an error.
+	errUsage = errors.New("usage")
+	// errHelp makes main print it as an answer.
+	errHelp = errors.New("help")
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
 	stop()
 	switch {
+	case errors.Is(err, errHelp):
+		fmt.Print(usage)
 	case errors.Is(err, errUsage):
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "lianqi:", err)
+		fmt.Fprintln(os.Stderr, "lianqi:", explain(err))
 		os.Exit(1)
 	}
 }
@@ -77,6 +84,9 @@ var commands = []command{
 }
 
 func run(ctx context.Context, args []string) error {
+	if slices.ContainsFunc(args, func(a string) bool { return a == "--help" || a == "-h" || a == "help" }) {
+		return errHelp
+	}
 	for _, c := range commands {
 		rest, ok := cutWords(args, c.words)
 		if !ok {

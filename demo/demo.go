@@ -152,7 +152,7 @@ func fill(tx *store.Tx, hashes []string, mustChange bool) error {
 	for _, e := range enterprises {
 		err := tx.InsertEnterprise(models.Enterprise{
 			ID: ID(models.KindEnterprise, e.name), CreditCode: models.CompleteCreditCode("91430481" + e.serial), Name: e.name, Industry: e.industry,
-			AboveScale: e.aboveScale, Address: "湖南省衡阳市耒阳市经济开发区", Resumption: models.ResumptionNotApplicable,
+			AboveScale: e.aboveScale, Address: "湖南省耒阳经济开发区", Resumption: models.ResumptionNotApplicable,
 			Version: 1, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 		})
 		if err != nil {

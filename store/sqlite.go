@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -18,10 +19,15 @@ import (
 const readers = 4
 
 func openSQLite(ctx context.Context, opts Options) (db *DB, err error) {
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+	path := filepath.Join(opts.Dir, FileName)
+	if opts.ReadOnly {
+		// SQLite would make an empty one, and a backup of it would look like a backup.
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("there is no database in the folder %s (LIANQI_DATA_DIR names it): %w", opts.Dir, err)
+		}
+	} else if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(opts.Dir, FileName)
 	opened := &DB{driver: driverSQLite, opts: opts}
 	db = opened
 	defer func() {
@@ -65,7 +71,7 @@ func ownerOnly(path string) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 // startWriter begins to accept writes; the schema must be in place, for the writer keeps the only write connection.
