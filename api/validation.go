@@ -315,8 +315,8 @@ func safeLocation(detail *huma.ErrorDetail) string {
 	return location[:kept]
 }
 
-// unknownField is the location of a member that the contract does not know, or of its object when the name is not as
-// short and plain as ours. A name may have dots in it, so it is looked for from the left.
+// unknownField is the location of a member that the contract does not know, or the body when the name is not as short
+// and plain as ours. A name may have dots in it, so it is looked for from the left.
 func unknownField(location string, object map[string]any) string {
 	parent := 0
 	for range mostSegments {
@@ -327,7 +327,9 @@ func unknownField(location string, object map[string]any) string {
 		parent += dot + 1
 		if _, found := object[location[parent:]]; found {
 			if !safeName.MatchString(location[parent:]) {
-				return location[:parent-1]
+				// The adapter takes only the last part of a name with dots off its path again, so what stands before may be a
+				// piece of another such name.
+				return "body"
 			}
 			return location
 		}
