@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-
-	"github.com/google/uuid"
 )
 
 // A phone follows the streams of its owner's scope. How much of a stream it sees depends on why it follows it.
@@ -91,7 +89,7 @@ func (s Scope) zoneMode() (mode byte, mark uint32) {
 // everything there.
 func (f Followed) Left(who Actor) (s Scope, all bool) {
 	s = Scope{UserID: who.UserID}
-	id, _ := uuid.Parse(string(f.Stream[2:]))
+	id := f.Stream.ID()
 	switch {
 	case f.Was == FollowAll:
 		return s, true
@@ -186,9 +184,8 @@ func (c Cursor) Encode(key SigningKey) string {
 	b := binary.BigEndian.AppendUint32(nil, uint32(key.ID)) //nolint:gosec // key ids count from 1
 	b = append(b, c.Epoch[:]...)
 	for _, f := range c.Read {
-		name := f.Stream.compact()
-		b = append(b, byte(len(name)))
-		b = append(b, name...)
+		b = append(b, byte(len(f.Stream)))
+		b = append(b, f.Stream...)
 		b = append(b, f.Mode, f.Was)
 		b = binary.BigEndian.AppendUint32(b, f.Mark)
 		b = binary.AppendVarint(b, f.Seq)
@@ -220,11 +217,11 @@ func DecodeCursor(text string, key SigningKey) (c Cursor, err error) {
 	r := reader{body[20:]}
 	for len(r.b) > 0 {
 		var f Followed
-		name := r.bytes(int(r.byte()))
+		f.Stream = Stream(r.bytes(int(r.byte())))
 		f.Mode, f.Was = r.byte(), r.byte()
 		f.Mark = r.uint32()
 		f.Seq, f.Until = r.varint(), r.varint()
-		if r.b == nil || !f.Stream.expand(name) {
+		if r.b == nil || len(f.Stream) < 2 {
 			return Cursor{}, ErrCursor.Because(errors.New("signed cursor does not parse"))
 		}
 		c.Read = append(c.Read, f)
@@ -237,27 +234,6 @@ func tagOf(key SigningKey, body []byte) []byte {
 	mac.Write([]byte("sync cursor"))
 	mac.Write(body)
 	return mac.Sum(nil)[:cursorTag]
-}
-
-// compact is the stream's letter with the bytes of its id, or the name itself for a part of the zone.
-func (s Stream) compact() []byte {
-	id, err := uuid.Parse(string(s[2:]))
-	if err != nil {
-		return []byte(s)
-	}
-	return append([]byte{s[0]}, id[:]...)
-}
-
-func (s *Stream) expand(name []byte) bool {
-	switch {
-	case len(name) == 17:
-		*s = Stream(string(name[:1]) + "/" + ID(name[1:]).String())
-	case len(name) == 3:
-		*s = Stream(name)
-	default:
-		return false
-	}
-	return true
 }
 
 // reader takes bytes off the front; after a fault it is empty and nil.

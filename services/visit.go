@@ -48,19 +48,20 @@ func (s *Visits) Record(ctx context.Context, who models.Actor, sub Submission, i
 			return err
 		}
 		created = true
-		return tx.Notify(models.VisitRecorded(v, who, enterprise.Name))
+		return tx.Notify(models.VisitRecorded(v, who, enterprise))
 	})
 	return v, created, err
 }
 
-// admit checks that the cadre may visit the enterprise, and files the visit under the campaign in which they serve it.
-func (s *Visits) admit(tx *store.Tx, who models.Actor, v *models.Visit) (models.Enterprise, error) {
+// admit checks that the cadre may visit the enterprise, files the visit under the campaign in which they serve it, and
+// gives the enterprise's name.
+func (s *Visits) admit(tx *store.Tx, who models.Actor, v *models.Visit) (enterprise string, err error) {
 	services, tenures, err := served(tx, who, v.EnterpriseID)
 	if err != nil {
-		return models.Enterprise{}, err
+		return "", err
 	}
 	if !models.CanVisit(who, tenures, v.StartedAt) {
-		return models.Enterprise{}, models.ErrNotFound
+		return "", models.ErrNotFound
 	}
 	if v.CampaignID == nil {
 		for i := range services {
@@ -70,14 +71,14 @@ func (s *Visits) admit(tx *store.Tx, who models.Actor, v *models.Visit) (models.
 			}
 		}
 	} else if !slices.ContainsFunc(services, func(t store.Service) bool { return t.CampaignID == *v.CampaignID }) {
-		return models.Enterprise{}, models.ErrUnknownCampaign
+		return "", models.ErrUnknownCampaign
 	}
-	return tx.Enterprise(models.EverythingFor(who.UserID), v.EnterpriseID)
+	return services[0].EnterpriseName, nil
 }
 
 // served lists when the actor served the enterprise, with and without the campaigns.
 func served(tx *store.Tx, who models.Actor, enterprise models.ID) ([]store.Service, []models.Tenure, error) {
-	services, err := tx.Tenures(who.UserID, enterprise)
+	services, err := tx.Services(who.UserID, enterprise)
 	tenures := make([]models.Tenure, len(services))
 	for i, t := range services {
 		tenures[i] = t.Tenure

@@ -79,23 +79,32 @@ func (tx *Tx) writeChanges() error {
 
 // advance moves the counters of all streams by step and returns their new values.
 func (tx *Tx) advance(streams []models.Stream, step int) (map[models.Stream]int64, error) {
-	update := func() (int64, error) {
-		return tx.execCount("UPDATE streams SET seq = seq + ? WHERE name IN ?", step, streams)
+	heads, all, err := tx.move(streams, step)
+	if err != nil || all {
+		return heads, err
 	}
-	moved, err := update()
-	if err != nil {
+	if err := tx.startStreams(streams); err != nil {
 		return nil, err
 	}
-	if int(moved) < len(streams) {
-		if err := tx.startStreams(streams); err != nil {
-			return nil, err
-		}
-		// Those that were there have moved twice: a gap again.
-		if _, err := update(); err != nil {
-			return nil, err
-		}
+	// Those that were there move twice: a gap again.
+	heads, _, err = tx.move(streams, step)
+	return heads, err
+}
+
+// move adds step to those counters that are there and returns their new values; all tells whether none was missing.
+func (tx *Tx) move(streams []models.Stream, step int) (heads map[models.Stream]int64, all bool, err error) {
+	const update = "UPDATE streams SET seq = seq + ? WHERE name IN ?"
+	if tx.driver == driverSQLite {
+		heads, err = tx.counters(update+" RETURNING name, seq", step, streams)
+		return heads, len(heads) == len(streams), err
 	}
-	return tx.heads(streams)
+	moved, err := tx.execCount(update, step, streams)
+	if err != nil || int(moved) < len(streams) {
+		// A counter that another transaction starts now could be read, and would not have been moved.
+		return nil, false, err
+	}
+	heads, err = tx.heads(streams)
+	return heads, true, err
 }
 
 func (tx *Tx) startStreams(streams []models.Stream) error {
@@ -109,11 +118,16 @@ func (tx *Tx) startStreams(streams []models.Stream) error {
 
 // heads are the last numbers given out on the streams; a stream without a change is missing.
 func (q *Queries) heads(streams []models.Stream) (map[models.Stream]int64, error) {
+	return q.counters("SELECT name, seq FROM streams WHERE name IN ?", streams)
+}
+
+// counters are the numbers of the streams that a statement gives.
+func (q *Queries) counters(query string, args ...any) (map[models.Stream]int64, error) {
 	var rows []struct {
 		Name models.Stream
 		Seq  int64
 	}
-	if err := q.all(&rows, "SELECT name, seq FROM streams WHERE name IN ?", streams); err != nil {
+	if err := q.all(&rows, query, args...); err != nil {
 		return nil, err
 	}
 	heads := make(map[models.Stream]int64, len(rows))

@@ -153,23 +153,27 @@ func (tx *Tx) ReplaceContacts(enterprise models.ID, contacts []models.Contact) e
 	return ifDuplicate(insert.run(tx), models.ErrIDConflict)
 }
 
-// Tenures lists when the cadre served the enterprise.
-func (q *Queries) Tenures(cadre, enterprise models.ID) ([]Service, error) {
+// Services lists when the cadre served the enterprise, the latest first.
+func (q *Queries) Services(cadre, enterprise models.ID) ([]Service, error) {
 	var rows []struct {
-		CampaignID models.ID
-		StartsAt   int64
-		EndsAt     *int64
+		CampaignID     models.ID
+		StartsAt       int64
+		EndsAt         *int64
+		EnterpriseName string
 	}
-	err := q.all(&rows, "SELECT campaign_id, starts_at, ends_at FROM assignments WHERE cadre_id = ? AND enterprise_id = ? ORDER BY starts_at DESC", cadre, enterprise)
+	err := q.all(&rows, `SELECT a.campaign_id, a.starts_at, a.ends_at, e.name AS enterprise_name FROM assignments a
+		JOIN enterprises e ON e.id = a.enterprise_id WHERE a.cadre_id = ? AND a.enterprise_id = ? ORDER BY a.starts_at DESC`, cadre, enterprise)
 	services := make([]Service, len(rows))
 	for i, r := range rows {
-		services[i] = Service{r.CampaignID, models.Tenure{EnterpriseID: enterprise, From: instant(r.StartsAt), Until: instantOrNil(r.EndsAt)}}
+		tenure := models.Tenure{EnterpriseID: enterprise, From: instant(r.StartsAt), Until: instantOrNil(r.EndsAt)}
+		services[i] = Service{CampaignID: r.CampaignID, EnterpriseName: r.EnterpriseName, Tenure: tenure}
 	}
 	return services, err
 }
 
-// Service is a tenure and the campaign it belongs to.
+// Service is a tenure, with the campaign it belongs to and the name of the enterprise.
 type Service struct {
-	CampaignID models.ID
+	CampaignID     models.ID
+	EnterpriseName string
 	models.Tenure
 }

@@ -16,11 +16,11 @@ func (tx *Tx) Notify(n models.Notice) error {
 }
 
 func (tx *Tx) deliver(n models.Notice) error {
-	users, err := tx.audience(n.Audience)
+	people, err := tx.audience(n.Audience)
 	if err != nil {
 		return err
 	}
-	for batch := range batches(users) {
+	for batch := range batches(people) {
 		if err := tx.tell(n, batch); err != nil {
 			return err
 		}
@@ -28,67 +28,67 @@ func (tx *Tx) deliver(n models.Notice) error {
 	return nil
 }
 
+// recipient is somebody who is told, and the phones that ring for it.
+type recipient struct {
+	user         models.ID
+	devices      []models.ID
+	notification models.ID
+}
+
 const insertNotifications = "INSERT INTO notifications (id, user_id, kind, subject_type, subject_id, params, created_at) VALUES "
 
-// tell writes the inbox rows of the users and their deliveries.
-func (tx *Tx) tell(n models.Notice, users []models.ID) error {
+// tell writes the inbox rows of the people and their deliveries.
+func (tx *Tx) tell(n models.Notice, people []recipient) error {
 	params := jsonText(n.Params)
-	ids := make([]models.ID, len(users))
 	inbox := newInsert(insertNotifications, 7)
-	for i, user := range users {
-		ids[i] = tx.NewID()
-		inbox.row(ids[i], user, n.Kind, n.Subject.Type, n.Subject.ID, params, micros(tx.now))
+	for i := range people {
+		people[i].notification = tx.NewID()
+		inbox.row(people[i].notification, people[i].user, n.Kind, n.Subject.Type, n.Subject.ID, params, micros(tx.now))
 	}
 	err := inbox.run(tx)
 	if ifDuplicate(err, errTold) == errTold { //nolint:errorlint // it is made in this line
-		users, ids, err = tx.tellTheRest(inbox, users, ids)
+		people, err = tx.tellTheRest(inbox, people)
 	}
-	if err != nil || len(users) == 0 {
+	if err != nil {
 		return err
 	}
-	for i, user := range users {
-		tx.announce(models.KindNotification, ids[i], models.UserStream(user))
+	for _, p := range people {
+		tx.announce(models.KindNotification, p.notification, models.UserStream(p.user))
 	}
-	return tx.queueDeliveries(users, ids)
+	return tx.queueDeliveries(people)
 }
 
 var errTold = errors.New("store: somebody has been told already")
 
-// tellTheRest inserts the rows one by one, for some of the users have been told already, and gives those who were not.
-func (tx *Tx) tellTheRest(inbox *multiInsert, users, ids []models.ID) (told, notifications []models.ID, err error) {
-	for i := range users {
+// tellTheRest inserts the rows one by one, for some of the people have been told already, and gives those who were not.
+func (tx *Tx) tellTheRest(inbox *multiInsert, people []recipient) (told []recipient, err error) {
+	for i, p := range people {
 		one := newInsert(insertNotifications, inbox.columns)
 		one.suffix = tx.onConflictNothing("id")
 		one.row(inbox.args[i*inbox.columns : (i+1)*inbox.columns]...)
 		inserted, err := one.count(tx)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if inserted == 1 {
-			told, notifications = append(told, users[i]), append(notifications, ids[i])
+			told = append(told, p)
 		}
 	}
-	return told, notifications, nil
+	return told, nil
 }
 
-func (tx *Tx) queueDeliveries(users, notifications []models.ID) error {
-	var devices []struct{ ID, UserID models.ID }
-	if err := tx.all(&devices, "SELECT id, user_id FROM devices WHERE user_id IN ?", users); err != nil {
-		return err
-	}
+func (tx *Tx) queueDeliveries(people []recipient) error {
 	outbox := newInsert("INSERT INTO deliveries (id, notification_id, device_id, state, attempts, due_at, created_at) VALUES ", 7)
-	for _, d := range devices {
-		for i, user := range users {
-			if user == d.UserID {
-				outbox.row(tx.NewID(), notifications[i], d.ID, deliveryWaiting, 0, micros(tx.now), micros(tx.now))
-			}
+	for _, p := range people {
+		for _, device := range p.devices {
+			outbox.row(tx.NewID(), p.notification, device, deliveryWaiting, 0, micros(tx.now), micros(tx.now))
 		}
 	}
 	return outbox.run(tx)
 }
 
-// audience resolves posts to active users, each once.
-func (tx *Tx) audience(a models.Audience) ([]models.ID, error) {
+// audience resolves posts to active users, each once, with their devices.
+func (tx *Tx) audience(a models.Audience) ([]recipient, error) {
 	var parts []string
 	var args []any
 	add := func(part string, values ...any) {
@@ -113,9 +113,26 @@ func (tx *Tx) audience(a models.Audience) ([]models.ID, error) {
 		return nil, nil
 	}
 	args = append(args, a.ExceptUserID)
-	var users []models.ID
-	err := tx.all(&users, "SELECT id FROM users WHERE id IN ("+strings.Join(parts, " UNION ")+") AND active = 1 AND id <> ? ORDER BY id", args...)
-	return users, err
+	var rows []struct {
+		UserID   models.ID
+		DeviceID *models.ID
+	}
+	err := tx.all(&rows, "SELECT u.id AS user_id, d.id AS device_id FROM users u LEFT JOIN devices d ON d.user_id = u.id WHERE u.id IN ("+
+		strings.Join(parts, " UNION ")+") AND u.active = 1 AND u.id <> ? ORDER BY u.id, d.id", args...)
+	if err != nil {
+		return nil, err
+	}
+	var people []recipient
+	for _, r := range rows {
+		if len(people) == 0 || people[len(people)-1].user != r.UserID {
+			people = append(people, recipient{user: r.UserID})
+		}
+		if r.DeviceID != nil {
+			last := &people[len(people)-1]
+			last.devices = append(last.devices, *r.DeviceID)
+		}
+	}
+	return people, nil
 }
 
 const (

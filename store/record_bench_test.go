@@ -30,17 +30,12 @@ func record(tx *Tx, who models.Actor, v models.Visit) error {
 	if err != nil || !first {
 		return err
 	}
-	tenures, err := tx.Tenures(who.UserID, v.EnterpriseID)
+	services, err := tx.Services(who.UserID, v.EnterpriseID)
 	if err != nil {
 		return err
 	}
-	if len(tenures) == 0 {
+	if len(services) == 0 {
 		return models.ErrNotFound
-	}
-	scope := models.EverythingFor(who.UserID)
-	enterprise, err := tx.Enterprise(scope, v.EnterpriseID)
-	if err != nil {
-		return err
 	}
 	routes, err := tx.CategoryRoutes()
 	if err != nil {
@@ -50,7 +45,7 @@ func record(tx *Tx, who models.Actor, v models.Visit) error {
 	if err := tx.InsertVisit(v); err != nil {
 		return err
 	}
-	return tx.Notify(models.VisitRecorded(v, who, enterprise.Name))
+	return tx.Notify(models.VisitRecorded(v, who, services[0].EnterpriseName))
 }
 
 // BenchmarkRecord reports how long the one writer is busy with a recording, its share of the commit included.

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -27,9 +28,29 @@ type open struct{ pool gorm.ConnPool }
 func (o open) enter() (gorm.ConnPool, error) { return o.pool, nil }
 func (open) leave(error)                     {}
 
+// bind gives the values of a statement as the database keeps them, ids and names of streams in bytes, and writes a list
+// of placeholders for every value that is a list, as in "id IN ?".
+func bind(query string, args []any) (string, []any) {
+	query, bound := expand(query, args)
+	for i, arg := range bound {
+		switch v := arg.(type) {
+		case models.ID:
+			bound[i] = v[:]
+		case *models.ID:
+			bound[i] = nil
+			if v != nil {
+				bound[i] = v[:]
+			}
+		case models.Stream:
+			bound[i] = []byte(v)
+		}
+	}
+	return query, bound
+}
+
 // run executes one statement that returns no rows.
 func (q *Queries) run(query string, args ...any) (result sql.Result, err error) {
-	query, args = expand(query, args)
+	query, args = bind(query, args)
 	pool, err := q.gate.enter()
 	if err != nil {
 		return nil, err
@@ -40,7 +61,7 @@ func (q *Queries) run(query string, args ...any) (result sql.Result, err error) 
 
 // rows executes one query and hands its rows to read, which need not close them.
 func (q *Queries) rows(query string, args []any, read func(*sql.Rows) error) (err error) {
-	query, args = expand(query, args)
+	query, args = bind(query, args)
 	pool, err := q.gate.enter()
 	if err != nil {
 		return err
@@ -143,7 +164,6 @@ func (q *Queries) first(dest any, query string, args ...any) error {
 	})
 }
 
-// expand writes a list of placeholders for every value that is a list, as in "id IN ?".
 func expand(query string, args []any) (string, []any) {
 	extra := -1
 	for _, arg := range args {
@@ -152,7 +172,7 @@ func expand(query string, args []any) (string, []any) {
 		}
 	}
 	if extra < 0 {
-		return query, args
+		return query, slices.Clone(args)
 	}
 	var text strings.Builder
 	text.Grow(len(query) + 2*extra + 8)

@@ -242,7 +242,7 @@ func TestFailingCommitFailsTheWholeGroup(t *testing.T) {
 			if err := tx.exec("PRAGMA defer_foreign_keys = 1"); err != nil {
 				return err
 			}
-			return tx.exec("INSERT INTO category_routes (category, department_id) VALUES ('x', 'nobody')")
+			return tx.exec("INSERT INTO category_routes (category, department_id) VALUES ('x', zeroblob(16))")
 		},
 		func(tx *Tx) error { return errOwn },
 	)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/google/uuid"
 	_ "modernc.org/sqlite" // the driver the product uses
 
 	"lianqi/internal/product"
@@ -62,16 +63,17 @@ func serveBare(o bareOptions) error {
 type bare struct {
 	driver  string
 	secret  string
-	callers map[string]caller
+	callers map[uuid.UUID]caller
 	readers chan *worker
 	writers chan *worker
 }
 
 // caller is a cadre or the main leader.
 type caller struct {
-	id, name, department string
-	leader               bool
-	enterprises          []string
+	id, department uuid.UUID
+	name           string
+	leader         bool
+	enterprises    []uuid.UUID
 }
 
 // The product's numbers of connections.
@@ -81,7 +83,7 @@ const (
 )
 
 func openBare(o bareOptions) (*bare, error) {
-	b := &bare{driver: o.driver, secret: o.secret, callers: map[string]caller{}}
+	b := &bare{driver: o.driver, secret: o.secret, callers: map[uuid.UUID]caller{}}
 	dsn, readers := o.dsn, sqliteReaders
 	if o.driver == mysql {
 		readers = mysqlConnections
@@ -116,15 +118,16 @@ func (b *bare) learn(db *sql.DB) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, name, role string
-		var department, enterprise sql.NullString
+		var id uuid.UUID
+		var name, role string
+		var department, enterprise uuid.NullUUID
 		if err := rows.Scan(&id, &name, &department, &role, &enterprise); err != nil {
 			return err
 		}
 		c := b.callers[id]
-		c.id, c.name, c.department, c.leader = id, name, department.String, role != "cadre"
+		c.id, c.name, c.department, c.leader = id, name, department.UUID, role != "cadre"
 		if enterprise.Valid {
-			c.enterprises = append(c.enterprises, enterprise.String)
+			c.enterprises = append(c.enterprises, enterprise.UUID)
 		}
 		b.callers[id] = c
 	}
@@ -139,7 +142,8 @@ func bareToken(secret, user string) string { return secret + "." + user }
 // admit lets in who knows the secret.
 func (b *bare) admit(c *gin.Context) {
 	secret, user, _ := strings.Cut(strings.TrimPrefix(c.GetHeader("Authorization"), "Bearer "), ".")
-	who, known := b.callers[user]
+	id, _ := uuid.Parse(user)
+	who, known := b.callers[id]
 	if subtle.ConstantTimeCompare([]byte(secret), []byte(b.secret)) != 1 || !known {
 		c.AbortWithStatus(http.StatusUnauthorized)
 		return
@@ -184,13 +188,29 @@ func (w *worker) prepare(query string) (*sql.Stmt, error) {
 	return stmt, err
 }
 
+// inBytes gives ids as the database keeps them.
+func inBytes(args []any) []any {
+	for i, arg := range args {
+		switch id := arg.(type) {
+		case uuid.UUID:
+			args[i] = id[:]
+		case *uuid.UUID:
+			args[i] = nil
+			if id != nil {
+				args[i] = id[:]
+			}
+		}
+	}
+	return args
+}
+
 // exec runs a prepared statement and tells how many rows it changed.
 func (w *worker) exec(query string, args ...any) (int64, error) {
 	stmt, err := w.prepare(query) //nolint:sqlclosecheck // it is kept as long as the connection
 	if err != nil {
 		return 0, err
 	}
-	result, err := stmt.Exec(args...)
+	result, err := stmt.Exec(inBytes(args)...)
 	if err != nil {
 		return 0, err
 	}
@@ -203,7 +223,7 @@ func (w *worker) query(scan func(*sql.Rows) error, query string, args ...any) er
 	if err != nil {
 		return err
 	}
-	rows, err := stmt.Query(args...)
+	rows, err := stmt.Query(inBytes(args)...)
 	if err != nil {
 		return err
 	}

@@ -66,10 +66,10 @@ func recordings(s *server, z *product.Zone, connection int) func() []byte {
 	list := make([]prepared, len(cadre.Enterprises))
 	for i, e := range cadre.Enterprises {
 		body, err := json.Marshal(submission{
-			EnterpriseID: e.String(), StartedAt: time.Now().Add(-time.Hour).UTC().Truncate(time.Second), Purpose: "routine",
-			Remark: "生产正常，反映用电问题一个。", Participants: []string{"总经理", "生产部部长"}, PhotoIDs: []string{},
+			EnterpriseID: e, StartedAt: time.Now().Add(-time.Hour).UTC().Truncate(time.Second), Purpose: "routine",
+			Remark: "生产正常，反映用电问题一个。", Participants: []string{"总经理", "生产部部长"}, PhotoIDs: []uuid.UUID{},
 			Position: &position{Latitude: 26.4225, Longitude: 112.8595, AccuracyM: 12, CRS: "gcj02"},
-			Problems: []heard{{ID: problemPlace, Category: "power", Urgency: "normal", Title: "夜间电压不稳", Description: description}},
+			Problems: []heard{{ID: uuid.MustParse(problemPlace), Category: "power", Urgency: "normal", Title: "夜间电压不稳", Description: description}},
 		})
 		if err != nil {
 			panic(err)

@@ -208,7 +208,7 @@ func (b *bench) startBare(d *database) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := newID()
+	secret := newID().String()
 	p, err := product.Start(address, nil, self, "-bare="+d.driver, "-dsn="+d.bare, "-listen="+address, "-secret="+secret)
 	if err != nil {
 		return nil, err

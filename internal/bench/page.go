@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 )
 
 // pageSize is the default of the contract.
@@ -60,9 +61,9 @@ func readPage(w *worker, who caller) (p page, err error) {
 	if len(visits) > pageSize {
 		visits = visits[:pageSize]
 		last := visits[pageSize-1]
-		p.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(last.ReceivedAt.UnixMicro(), 10) + " " + last.ID))
+		p.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(last.ReceivedAt.UnixMicro(), 10) + " " + last.ID.String()))
 	}
-	ids, place := make([]any, len(visits)), make(map[string]int, len(visits))
+	ids, place := make([]any, len(visits)), make(map[uuid.UUID]int, len(visits))
 	for i := range visits {
 		ids[i], place[visits[i].ID] = visits[i].ID, i
 	}

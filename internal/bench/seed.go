@@ -49,7 +49,7 @@ func prepare(ctx context.Context, driver, dir string, visits int, phones bool) (
 		return nil, err
 	}
 	file := filepath.Join(d.dir, store.FileName)
-	if err := run(ctx, sqlite, file, statistics, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+	if err := run(ctx, sqlite, file, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		return nil, err
 	}
 	return d, copyFile(file, d.bare)
@@ -79,7 +79,7 @@ func prepareMariaDB(ctx context.Context, dir string, visits int, phones bool) (*
 	return d, nil
 }
 
-// statistics is what makes a database look at its records before it plans.
+// statistics is what makes MariaDB look at its records before it plans.
 const statistics = "ANALYZE" //nolint:misspell // the word of SQL
 
 // open makes the schema.

@@ -23,8 +23,6 @@ const (
 		" latitude, longitude, accuracy_m, crs, mock, photo_ids, clock_skew_ms, received_at, version, updated_at"
 	problemColumns = "id, enterprise_id, visit_id, reporter_id, reporter_department_id, category, urgency, title, description, state," +
 		" department_id, happened_at, reported_at, version, updated_at"
-	enterpriseColumns = "id, credit_code, name, industry, above_scale, address, latitude, longitude, accuracy_m, crs," +
-		" resumption_state, resumed_on, version, created_at, updated_at"
 )
 
 // rowsOf writes the places of n rows of an INSERT.
@@ -36,7 +34,7 @@ func rowsOf(n, columns int) string {
 // listOf writes the places of n values.
 func listOf(n int) string { return rowsOf(1, n) }
 
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 func jsonText(v any) string {
 	text, _ := json.Marshal(v) //nolint:errchkjson // lists and maps of strings
@@ -54,7 +52,7 @@ func (b *bare) record(c *gin.Context) {
 		c.AbortWithStatus(http.StatusBadRequest)
 		return
 	}
-	r := recording{driver: b.driver, who: c.MustGet(callerKey).(caller), id: c.Param("id"), print: sha256.Sum256(body), s: s}
+	r := recording{driver: b.driver, who: c.MustGet(callerKey).(caller), id: uuid.MustParse(c.Param("id")), print: sha256.Sum256(body), s: s}
 	if err := b.write(r.run); err != nil {
 		c.String(http.StatusInternalServerError, err.Error())
 		return
@@ -66,18 +64,23 @@ func (b *bare) record(c *gin.Context) {
 type recording struct {
 	driver string
 	who    caller
-	id     string
+	id     uuid.UUID
 	print  [32]byte
 	s      submission
 
 	now     int64
 	name    string // of the enterprise
 	v       visit
-	changes map[string][][2]string // by stream: kind and record
+	changes map[string][]change // by stream
+}
+
+type change struct {
+	kind string
+	id   uuid.UUID
 }
 
 func (r *recording) run(w *worker) error {
-	r.now, r.changes = time.Now().UnixMicro(), map[string][][2]string{}
+	r.now, r.changes = time.Now().UnixMicro(), map[string][]change{}
 	steps := []func(*worker) error{r.once, r.place, r.insertVisit, r.insertProblems, r.notify, r.audit, r.number}
 	for _, step := range steps {
 		if err := step(w); err != nil {
@@ -87,9 +90,9 @@ func (r *recording) run(w *worker) error {
 	return nil
 }
 
-func (r *recording) changed(kind, id string, streams ...string) {
+func (r *recording) changed(kind string, id uuid.UUID, streams ...string) {
 	for _, s := range streams {
-		r.changes[s] = append(r.changes[s], [2]string{kind, id})
+		r.changes[s] = append(r.changes[s], change{kind, id})
 	}
 }
 
@@ -110,31 +113,22 @@ func (r *recording) once(w *worker) error {
 func (r *recording) place(w *worker) error {
 	v := visit{
 		ID: r.id, EnterpriseID: r.s.EnterpriseID, AuthorID: r.who.id, StartedAt: r.s.StartedAt.UTC(), EndedAt: r.s.EndedAt, Purpose: r.s.Purpose,
-		Remark: r.s.Remark, Participants: r.s.Participants, Position: r.s.Position, Problems: make([]problem, len(r.s.Problems)), PhotoIDs: []string{},
+		Remark: r.s.Remark, Participants: r.s.Participants, Position: r.s.Position, Problems: make([]problem, len(r.s.Problems)), PhotoIDs: []uuid.UUID{},
 		State: "amendable", ReceivedAt: instant(r.now), Version: 1, department: &r.who.department, updatedAt: r.now,
 	}
 	err := w.query(func(rows *sql.Rows) error {
 		var starts int64
 		var ends *int64
-		return rows.Scan(&v.CampaignID, &starts, &ends)
-	}, "SELECT campaign_id, starts_at, ends_at FROM assignments WHERE cadre_id = ? AND enterprise_id = ? ORDER BY starts_at DESC", r.who.id, v.EnterpriseID)
+		return rows.Scan(&v.CampaignID, &starts, &ends, &r.name)
+	}, "SELECT a.campaign_id, a.starts_at, a.ends_at, e.name AS enterprise_name FROM assignments a"+
+		" JOIN enterprises e ON e.id = a.enterprise_id WHERE a.cadre_id = ? AND a.enterprise_id = ? ORDER BY a.starts_at DESC", r.who.id, v.EnterpriseID)
 	if err != nil {
 		return err
 	}
+	routes := map[string]uuid.UUID{}
 	err = w.query(func(rows *sql.Rows) error {
-		var skip [15]any
-		for i := range skip {
-			skip[i] = new(any)
-		}
-		skip[2] = &r.name
-		return rows.Scan(skip[:]...)
-	}, "SELECT "+enterpriseColumns+" FROM enterprises WHERE id IN (?) AND (1 = 1)", v.EnterpriseID)
-	if err != nil {
-		return err
-	}
-	routes := map[string]string{}
-	err = w.query(func(rows *sql.Rows) error {
-		var category, department string
+		var category string
+		var department uuid.UUID
 		err := rows.Scan(&category, &department)
 		routes[category] = department
 		return err
@@ -166,11 +160,16 @@ func (r *recording) insertVisit(w *worker) error {
 		" latitude, longitude, accuracy_m, crs, mock, photo_ids, problem_count, has_problems, clock_skew_ms, received_at, version, updated_at) VALUES "+rowsOf(1, 22),
 		v.ID, v.EnterpriseID, *v.CampaignID, v.AuthorID, r.who.department, v.StartedAt.UnixMicro(), ended, v.Purpose, v.Remark, jsonText(v.Participants),
 		latitude, longitude, accuracy, crs, mock, jsonText(v.PhotoIDs), len(v.Problems), len(v.Problems) > 0, 0, r.now, 1, r.now)
-	r.changed("visit", v.ID, "e/"+v.EnterpriseID, "u/"+r.who.id, zoneStream(v.EnterpriseID), "d/"+r.who.department)
+	r.changed("visit", v.ID, stream("e", v.EnterpriseID), stream("u", r.who.id), zoneStream(v.EnterpriseID), stream("d", r.who.department))
 	return err
 }
 
-func zoneStream(enterprise string) string { return "z/" + enterprise[len(enterprise)-1:] }
+func stream(of string, id uuid.UUID) string { return of + string(id[:]) }
+
+func zoneStream(enterprise uuid.UUID) string {
+	text := enterprise.String()
+	return "z" + text[len(text)-1:]
+}
 
 func (r *recording) insertProblems(w *worker) error {
 	v := &r.v
@@ -178,10 +177,10 @@ func (r *recording) insertProblems(w *worker) error {
 	for i, p := range v.Problems {
 		args = append(args, p.ID, p.EnterpriseID, v.ID, i, r.who.id, r.who.department, p.Category, p.Urgency, p.Title, p.Description, p.State,
 			p.DepartmentID, v.StartedAt.UnixMicro(), r.now, 1, r.now)
-		r.changed("problem", p.ID, "e/"+v.EnterpriseID, "u/"+r.who.id, zoneStream(v.EnterpriseID), "d/"+r.who.department)
+		r.changed("problem", p.ID, stream("e", v.EnterpriseID), stream("u", r.who.id), zoneStream(v.EnterpriseID), stream("d", r.who.department))
 		if p.DepartmentID != nil {
-			r.changed("problem", p.ID, "d/"+*p.DepartmentID)
-			r.changed("enterprise", v.EnterpriseID, "d/"+*p.DepartmentID)
+			r.changed("problem", p.ID, stream("d", *p.DepartmentID))
+			r.changed("enterprise", v.EnterpriseID, stream("d", *p.DepartmentID))
 		}
 	}
 	_, err := w.exec("INSERT INTO problems (id, enterprise_id, visit_id, place, reporter_id, reporter_department_id, category, urgency,"+
@@ -190,36 +189,28 @@ func (r *recording) insertProblems(w *worker) error {
 }
 
 func (r *recording) notify(w *worker) error {
-	var users []string
-	err := w.query(func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		users = append(users, id)
-		return err
-	}, "SELECT id FROM users WHERE id IN (SELECT head_id FROM departments WHERE id = ? UNION SELECT user_id FROM user_roles WHERE role = ?)"+
-		" AND active = 1 AND id <> ? ORDER BY id", r.who.department, "dispatcher", r.who.id)
-	if err != nil {
-		return err
-	}
 	params := jsonText(map[string]string{"enterprise": r.name, "author": r.who.name, "problems": "1", "urgency": r.v.Problems[0].Urgency})
-	inbox, ids, list := []any{}, map[string]string{}, make([]any, len(users))
-	for i, user := range users {
-		id := newID()
-		ids[user], list[i] = id, user
-		inbox = append(inbox, id, user, "visit_recorded", "visit", r.id, params, r.now)
-		r.changed("notification", id, "u/"+user)
-	}
-	_, err = w.exec("INSERT INTO notifications (id, user_id, kind, subject_type, subject_id, params, created_at) VALUES "+rowsOf(len(users), 7), inbox...)
+	inbox, outbox, people := []any{}, []any{}, 0
+	var id, last uuid.UUID
+	err := w.query(func(rows *sql.Rows) error {
+		var user uuid.UUID
+		var device uuid.NullUUID
+		err := rows.Scan(&user, &device)
+		if user != last {
+			id, last, people = newID(), user, people+1
+			inbox = append(inbox, id, user, "visit_recorded", "visit", r.id, params, r.now)
+			r.changed("notification", id, stream("u", user))
+		}
+		if device.Valid {
+			outbox = append(outbox, newID(), id, device.UUID, "waiting", 0, r.now, r.now)
+		}
+		return err
+	}, "SELECT u.id AS user_id, d.id AS device_id FROM users u LEFT JOIN devices d ON d.user_id = u.id WHERE u.id IN (SELECT head_id FROM departments WHERE id = ?"+
+		" UNION SELECT user_id FROM user_roles WHERE role = ?) AND u.active = 1 AND u.id <> ? ORDER BY u.id, d.id", r.who.department, "dispatcher", r.who.id)
 	if err != nil {
 		return err
 	}
-	var outbox []any
-	err = w.query(func(rows *sql.Rows) error {
-		var device, user string
-		err := rows.Scan(&device, &user)
-		outbox = append(outbox, newID(), ids[user], device, "waiting", 0, r.now, r.now)
-		return err
-	}, "SELECT id, user_id FROM devices WHERE user_id IN "+listOf(len(users)), list...)
+	_, err = w.exec("INSERT INTO notifications (id, user_id, kind, subject_type, subject_id, params, created_at) VALUES "+rowsOf(people, 7), inbox...)
 	if err != nil || len(outbox) == 0 {
 		return err
 	}
@@ -229,8 +220,8 @@ func (r *recording) notify(w *worker) error {
 
 func (r *recording) audit(w *worker) error {
 	args := []any{}
-	add := func(kind, id string) {
-		args = append(args, newID(), r.now, r.who.id, r.who.id, r.id, "record-visit", kind, id)
+	add := func(kind string, id uuid.UUID) {
+		args = append(args, newID(), r.now, r.who.id, r.who.id, r.id.String(), "record-visit", kind, id)
 	}
 	add("visit", r.id)
 	for _, p := range r.v.Problems {
@@ -247,25 +238,7 @@ func (r *recording) number(w *worker) error {
 		streams, step = append(streams, s), max(step, len(list))
 	}
 	slices.Sort(streams)
-	args := []any{step}
-	for _, s := range streams {
-		args = append(args, s)
-	}
-	n, err := w.exec("UPDATE streams SET seq = seq + ? WHERE name IN "+listOf(len(streams)), args...)
-	if err != nil {
-		return err
-	}
-	if int(n) != len(streams) {
-		return errors.New("a stream is missing")
-	}
-	heads := map[string]int64{}
-	err = w.query(func(rows *sql.Rows) error {
-		var name string
-		var seq int64
-		err := rows.Scan(&name, &seq)
-		heads[name] = seq
-		return err
-	}, "SELECT name, seq FROM streams WHERE name IN "+listOf(len(streams)), args[1:]...)
+	heads, err := r.move(w, streams, step)
 	if err != nil {
 		return err
 	}
@@ -274,9 +247,36 @@ func (r *recording) number(w *worker) error {
 		seq := heads[s] - int64(step)
 		for _, c := range r.changes[s] {
 			seq++
-			changes = append(changes, s, seq, c[0], c[1])
+			changes = append(changes, []byte(s), seq, c.kind, c.id)
 		}
 	}
 	_, err = w.exec("INSERT INTO changes (stream, seq, kind, record_id) VALUES "+rowsOf(len(changes)/4, 4), changes...)
 	return err
+}
+
+// move adds step to the counters of the streams and gives their new values.
+func (r *recording) move(w *worker, streams []string, step int) (map[string]int64, error) {
+	names := make([]any, len(streams))
+	for i, s := range streams {
+		names[i] = []byte(s)
+	}
+	heads := make(map[string]int64, len(streams))
+	read := func(rows *sql.Rows) error {
+		var name string
+		var seq int64
+		err := rows.Scan(&name, &seq)
+		heads[name] = seq
+		return err
+	}
+	update, args := "UPDATE streams SET seq = seq + ? WHERE name IN "+listOf(len(streams)), append([]any{step}, names...)
+	var err error
+	if r.driver == sqlite {
+		err = w.query(read, update+" RETURNING name, seq", args...)
+	} else if _, err = w.exec(update, args...); err == nil {
+		err = w.query(read, "SELECT name, seq FROM streams WHERE name IN "+listOf(len(streams)), names...)
+	}
+	if err == nil && len(heads) != len(streams) {
+		err = errors.New("a stream is missing")
+	}
+	return heads, err
 }

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // What the bare server reads and answers: the bodies of the product, with plain types.
@@ -19,39 +21,39 @@ type position struct {
 }
 
 type submission struct {
-	EnterpriseID string     `json:"enterprise_id"`
-	CampaignID   *string    `json:"campaign_id,omitempty"`
-	StartedAt    time.Time  `json:"started_at"`
-	EndedAt      *time.Time `json:"ended_at,omitempty"`
-	Purpose      string     `json:"purpose"`
-	Remark       string     `json:"remark"`
-	Participants []string   `json:"participants"`
-	Position     *position  `json:"position,omitempty"`
-	Problems     []heard    `json:"problems"`
-	PhotoIDs     []string   `json:"photo_ids"`
+	EnterpriseID uuid.UUID   `json:"enterprise_id"`
+	CampaignID   *uuid.UUID  `json:"campaign_id,omitempty"`
+	StartedAt    time.Time   `json:"started_at"`
+	EndedAt      *time.Time  `json:"ended_at,omitempty"`
+	Purpose      string      `json:"purpose"`
+	Remark       string      `json:"remark"`
+	Participants []string    `json:"participants"`
+	Position     *position   `json:"position,omitempty"`
+	Problems     []heard     `json:"problems"`
+	PhotoIDs     []uuid.UUID `json:"photo_ids"`
 }
 
 type heard struct {
-	ID          string `json:"id"`
-	Category    string `json:"category"`
-	Urgency     string `json:"urgency"`
-	Title       string `json:"title"`
-	Description string `json:"description"`
+	ID          uuid.UUID `json:"id"`
+	Category    string    `json:"category"`
+	Urgency     string    `json:"urgency"`
+	Title       string    `json:"title"`
+	Description string    `json:"description"`
 }
 
 type visit struct {
-	ID           string     `json:"id"`
-	EnterpriseID string     `json:"enterprise_id"`
-	CampaignID   *string    `json:"campaign_id,omitempty"`
-	AuthorID     string     `json:"author_id"`
-	StartedAt    time.Time  `json:"started_at"`
-	EndedAt      *time.Time `json:"ended_at,omitempty"`
-	Purpose      string     `json:"purpose"`
-	Remark       string     `json:"remark"`
-	Participants []string   `json:"participants"`
-	Position     *position  `json:"position,omitempty"`
-	Problems     []problem  `json:"problems"`
-	PhotoIDs     []string   `json:"photo_ids"`
+	ID           uuid.UUID   `json:"id"`
+	EnterpriseID uuid.UUID   `json:"enterprise_id"`
+	CampaignID   *uuid.UUID  `json:"campaign_id,omitempty"`
+	AuthorID     uuid.UUID   `json:"author_id"`
+	StartedAt    time.Time   `json:"started_at"`
+	EndedAt      *time.Time  `json:"ended_at,omitempty"`
+	Purpose      string      `json:"purpose"`
+	Remark       string      `json:"remark"`
+	Participants []string    `json:"participants"`
+	Position     *position   `json:"position,omitempty"`
+	Problems     []problem   `json:"problems"`
+	PhotoIDs     []uuid.UUID `json:"photo_ids"`
 	Photos       struct {
 		Expected int `json:"expected"`
 		Present  int `json:"present"`
@@ -62,27 +64,27 @@ type visit struct {
 	ClockSuspect bool      `json:"clock_suspect"`
 	Version      int64     `json:"version"`
 
-	department *string
+	department *uuid.UUID
 	updatedAt  int64
 }
 
 type problem struct {
-	ID             string    `json:"id"`
-	EnterpriseID   string    `json:"enterprise_id"`
-	VisitID        *string   `json:"visit_id,omitempty"`
-	Category       string    `json:"category"`
-	Urgency        string    `json:"urgency"`
-	Title          string    `json:"title"`
-	Description    string    `json:"description"`
-	State          string    `json:"state"`
-	DepartmentID   *string   `json:"department_id,omitempty"`
-	ReportedAt     time.Time `json:"reported_at"`
-	Overdue        bool      `json:"overdue"`
-	Version        int64     `json:"version"`
-	AllowedActions []string  `json:"allowed_actions"`
+	ID             uuid.UUID  `json:"id"`
+	EnterpriseID   uuid.UUID  `json:"enterprise_id"`
+	VisitID        *uuid.UUID `json:"visit_id,omitempty"`
+	Category       string     `json:"category"`
+	Urgency        string     `json:"urgency"`
+	Title          string     `json:"title"`
+	Description    string     `json:"description"`
+	State          string     `json:"state"`
+	DepartmentID   *uuid.UUID `json:"department_id,omitempty"`
+	ReportedAt     time.Time  `json:"reported_at"`
+	Overdue        bool       `json:"overdue"`
+	Version        int64      `json:"version"`
+	AllowedActions []string   `json:"allowed_actions"`
 
-	reporter           string
-	reporterDepartment *string
+	reporter           uuid.UUID
+	reporterDepartment *uuid.UUID
 	happenedAt         int64
 	updatedAt          int64
 }

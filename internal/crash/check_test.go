@@ -4,6 +4,8 @@ package crash
 
 import (
 	"database/sql"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -16,22 +18,23 @@ func check(t *testing.T, s *site, list []*phone) map[string]bool {
 	known := map[string]*sent{}
 	for _, p := range list {
 		for _, v := range p.sent {
-			known[v.id] = v
+			known[inHex(v.id)] = v
 		}
 	}
 	stored := map[string]bool{}
 	want := newExpectation()
-	for id := range counted(t, db, "SELECT id, 1 FROM visits") {
-		stored[id] = true
-		if known[id] == nil {
+	for id := range counted(t, db, "SELECT HEX(id), 1 FROM visits") {
+		v := known[id]
+		if v == nil {
 			t.Errorf("visit %s was never sent", id)
 			continue
 		}
-		want.add(s, known[id])
+		stored[v.id] = true
+		want.add(s, v)
 	}
-	for id, v := range known {
-		if v.acknowledged && !stored[id] {
-			t.Errorf("visit %s was acknowledged and is lost", id)
+	for _, v := range known {
+		if v.acknowledged && !stored[v.id] {
+			t.Errorf("visit %s was acknowledged and is lost", v.id)
 		}
 	}
 	want.compare(t, db)
@@ -48,17 +51,17 @@ func check(t *testing.T, s *site, list []*phone) map[string]bool {
 
 // tables are what a visit leaves beside itself: the keys of its rows, each of which must be there once.
 var tables = map[string]string{
-	"ledger":   "SELECT CONCAT(id, ' ', record_id), COUNT(*) FROM operations WHERE operation = 'record-visit' GROUP BY id, record_id",
-	"problems": "SELECT CONCAT(visit_id, ' ', id), COUNT(*) FROM problems GROUP BY visit_id, id",
-	"inbox":    "SELECT CONCAT(subject_id, ' ', user_id), COUNT(*) FROM notifications WHERE kind = 'visit_recorded' GROUP BY subject_id, user_id",
-	"outbox": `SELECT CONCAT(n.subject_id, ' ', n.user_id), COUNT(*) FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+	"ledger":   "SELECT CONCAT(HEX(id), ' ', HEX(record_id)), COUNT(*) FROM operations WHERE operation = 'record-visit' GROUP BY id, record_id",
+	"problems": "SELECT CONCAT(HEX(visit_id), ' ', HEX(id)), COUNT(*) FROM problems GROUP BY visit_id, id",
+	"inbox":    "SELECT CONCAT(HEX(subject_id), ' ', HEX(user_id)), COUNT(*) FROM notifications WHERE kind = 'visit_recorded' GROUP BY subject_id, user_id",
+	"outbox": `SELECT CONCAT(HEX(n.subject_id), ' ', HEX(n.user_id)), COUNT(*) FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 		GROUP BY n.subject_id, n.user_id`,
-	"audit":   "SELECT CONCAT(kind, ' ', record_id), COUNT(*) FROM audit WHERE operation = 'record-visit' GROUP BY kind, record_id",
-	"changes": "SELECT CONCAT(stream, ' ', kind, ' ', record_id), COUNT(*) FROM changes WHERE kind IN ('visit', 'problem') GROUP BY stream, kind, record_id",
+	"audit":   "SELECT CONCAT(kind, ' ', HEX(record_id)), COUNT(*) FROM audit WHERE operation = 'record-visit' GROUP BY kind, record_id",
+	"changes": "SELECT CONCAT(HEX(stream), ' ', kind, ' ', HEX(record_id)), COUNT(*) FROM changes WHERE kind IN ('visit', 'problem') GROUP BY stream, kind, record_id",
 	// Ids of notifications are the server's, so their changes are counted by stream.
-	"alerts": "SELECT stream, COUNT(*) FROM changes WHERE kind = 'notification' GROUP BY stream",
+	"alerts": "SELECT HEX(stream), COUNT(*) FROM changes WHERE kind = 'notification' GROUP BY stream",
 	// A number that a change has and its stream has not given out yet would be given out again.
-	"numbers": "SELECT c.stream, COUNT(*) FROM changes c JOIN streams s ON s.name = c.stream WHERE c.seq > s.seq GROUP BY c.stream",
+	"numbers": "SELECT HEX(c.stream), COUNT(*) FROM changes c JOIN streams s ON s.name = c.stream WHERE c.seq > s.seq GROUP BY c.stream",
 }
 
 // expectation is how often each key of each table is expected.
@@ -72,35 +75,45 @@ func newExpectation() expectation {
 	return e
 }
 
+// inHex is an id as the database shows its bytes.
+func inHex(id string) string { return strings.ToUpper(strings.ReplaceAll(id, "-", "")) }
+
+// streamOf is the name of a stream as the database shows its bytes: a letter, then an id or a digit of the zone.
+func streamOf(letter, rest string) string { return fmt.Sprintf("%X", letter) + rest }
+
 // add expects what a visit leaves.
 func (e expectation) add(s *site, v *sent) {
-	e["ledger"][v.id+" "+v.id]++
-	recipients := []string{v.cadre.Department.Head.ID.String()}
+	visit, author, department := inHex(v.id), inHex(v.cadre.ID.String()), inHex(v.cadre.Department.ID.String())
+	e["ledger"][visit+" "+visit]++
+	recipients := []string{inHex(v.cadre.Department.Head.ID.String())}
 	if len(v.problems) > 0 {
-		recipients = append(recipients, s.zone.Dispatcher.ID.String())
+		recipients = append(recipients, inHex(s.zone.Dispatcher.ID.String()))
 	}
 	if v.urgent {
-		recipients = append(recipients, s.zone.Leader.ID.String())
+		recipients = append(recipients, inHex(s.zone.Leader.ID.String()))
 	}
 	for _, user := range recipients {
-		e["inbox"][v.id+" "+user]++
-		e["outbox"][v.id+" "+user]++
-		e["alerts"]["u/"+user]++
+		e["inbox"][visit+" "+user]++
+		e["outbox"][visit+" "+user]++
+		e["alerts"][streamOf("u", user)]++
 	}
-	streams := []string{"e/" + v.enterprise, "u/" + v.cadre.ID.String(), "z/" + v.enterprise[len(v.enterprise)-1:], "d/" + v.cadre.Department.ID.String()}
-	e["audit"]["visit "+v.id]++
-	for _, stream := range streams {
-		e["changes"][stream+" visit "+v.id]++
+	streams := []string{
+		streamOf("e", inHex(v.enterprise)), streamOf("u", author), streamOf("d", department),
+		streamOf("z", fmt.Sprintf("%X", v.enterprise[len(v.enterprise)-1:])),
+	}
+	e["audit"]["visit "+visit]++
+	for _, name := range streams {
+		e["changes"][name+" visit "+visit]++
 	}
 	for _, p := range v.problems {
-		e["problems"][v.id+" "+p]++
-		e["audit"]["problem "+p]++
-		for _, stream := range streams {
-			e["changes"][stream+" problem "+p]++
+		e["problems"][visit+" "+inHex(p)]++
+		e["audit"]["problem "+inHex(p)]++
+		for _, name := range streams {
+			e["changes"][name+" problem "+inHex(p)]++
 		}
 	}
 	for _, p := range v.power {
-		e["changes"]["d/"+s.zone.Power.ID.String()+" problem "+p]++
+		e["changes"][streamOf("d", inHex(s.zone.Power.ID.String()))+" problem "+inHex(p)]++
 	}
 }
 

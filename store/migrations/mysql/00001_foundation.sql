@@ -1,5 +1,5 @@
 -- +goose Up
--- Instants are microseconds since 1970 in UTC; ids are UUIDs in lower case; flags are 0 or 1.
+-- Instants are microseconds since 1970 in UTC; ids are UUIDs in sixteen bytes; flags are 0 or 1.
 -- utf8mb4_bin compares as SQLite does: by bytes, without folding case.
 
 CREATE TABLE meta (
@@ -14,10 +14,10 @@ CREATE TABLE signing_keys (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE departments (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    id BINARY(16) NOT NULL PRIMARY KEY,
     name VARCHAR(200) NOT NULL,
-    head_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
-    leader_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    head_id BINARY(16),
+    leader_id BINARY(16),
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -27,7 +27,7 @@ CREATE INDEX departments_head ON departments (head_id);
 CREATE INDEX departments_leader ON departments (leader_id);
 
 CREATE TABLE enterprises (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    id BINARY(16) NOT NULL PRIMARY KEY,
     credit_code VARCHAR(18) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     name VARCHAR(200) NOT NULL,
     search_text VARCHAR(2000) NOT NULL,
@@ -48,8 +48,8 @@ CREATE TABLE enterprises (
 CREATE INDEX enterprises_created ON enterprises (created_at, id);
 
 CREATE TABLE contacts (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    enterprise_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    enterprise_id BINARY(16) NOT NULL,
     place INT NOT NULL,
     name VARCHAR(200) NOT NULL,
     phone VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -59,13 +59,13 @@ CREATE TABLE contacts (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE users (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    id BINARY(16) NOT NULL PRIMARY KEY,
     phone VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     name VARCHAR(200) NOT NULL,
     password_hash VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     must_change_password TINYINT NOT NULL,
-    department_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
-    enterprise_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    department_id BINARY(16),
+    enterprise_id BINARY(16),
     main_leader TINYINT NOT NULL,
     language VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     active TINYINT NOT NULL,
@@ -81,7 +81,7 @@ CREATE INDEX users_enterprise ON users (enterprise_id);
 CREATE INDEX users_created ON users (created_at, id);
 
 CREATE TABLE user_roles (
-    user_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    user_id BINARY(16) NOT NULL,
     role VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     PRIMARY KEY (user_id, role),
     CONSTRAINT user_roles_fk_user_id FOREIGN KEY (user_id) REFERENCES users (id)
@@ -89,9 +89,9 @@ CREATE TABLE user_roles (
 CREATE INDEX user_roles_role ON user_roles (role, user_id);
 
 CREATE TABLE sessions (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    user_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    device_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    user_id BINARY(16) NOT NULL,
+    device_id BINARY(16),
     generation BIGINT NOT NULL,
     refresh_hash BINARY(32) NOT NULL,
     previous_hash BINARY(32),
@@ -115,7 +115,7 @@ CREATE INDEX login_attempts_started ON login_attempts (started_at);
 
 CREATE TABLE stream_tickets (
     hash BINARY(32) NOT NULL PRIMARY KEY,
-    session_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    session_id BINARY(16) NOT NULL,
     expires_at BIGINT NOT NULL,
     CONSTRAINT stream_tickets_fk_session_id FOREIGN KEY (session_id) REFERENCES sessions (id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -123,9 +123,9 @@ CREATE INDEX stream_tickets_expiry ON stream_tickets (expires_at);
 CREATE INDEX stream_tickets_session ON stream_tickets (session_id);
 
 CREATE TABLE devices (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    user_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    session_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    user_id BINARY(16) NOT NULL,
+    session_id BINARY(16) NOT NULL,
     platform VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     provider VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     push_token VARCHAR(4096) NOT NULL,
@@ -138,7 +138,7 @@ CREATE INDEX devices_token ON devices (token_hash);
 CREATE INDEX devices_user ON devices (user_id);
 
 CREATE TABLE campaigns (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    id BINARY(16) NOT NULL PRIMARY KEY,
     name VARCHAR(200) NOT NULL,
     activity VARCHAR(200) NOT NULL,
     starts_on VARCHAR(10) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -151,10 +151,10 @@ CREATE TABLE campaigns (
 CREATE INDEX campaigns_created ON campaigns (created_at, id);
 
 CREATE TABLE assignments (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    campaign_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    enterprise_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    cadre_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    campaign_id BINARY(16) NOT NULL,
+    enterprise_id BINARY(16) NOT NULL,
+    cadre_id BINARY(16) NOT NULL,
     starts_at BIGINT NOT NULL,
     ends_at BIGINT,
     active TINYINT,
@@ -170,11 +170,11 @@ CREATE INDEX assignments_enterprise ON assignments (enterprise_id, cadre_id);
 CREATE INDEX assignments_campaign ON assignments (campaign_id, created_at, id);
 
 CREATE TABLE visits (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    enterprise_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    campaign_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
-    author_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    department_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    enterprise_id BINARY(16) NOT NULL,
+    campaign_id BINARY(16),
+    author_id BINARY(16) NOT NULL,
+    department_id BINARY(16),
     started_at BIGINT NOT NULL,
     ended_at BIGINT,
     purpose VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -205,9 +205,9 @@ CREATE INDEX visits_problems ON visits (has_problems, received_at, id);
 CREATE INDEX visits_campaign ON visits (campaign_id, received_at, id);
 
 CREATE TABLE visit_versions (
-    visit_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    visit_id BINARY(16) NOT NULL,
     version BIGINT NOT NULL,
-    actor_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    actor_id BINARY(16) NOT NULL,
     content MEDIUMTEXT NOT NULL,
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (visit_id, version),
@@ -217,23 +217,23 @@ CREATE TABLE visit_versions (
 
 CREATE TABLE category_routes (
     category VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    department_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    department_id BINARY(16) NOT NULL,
     CONSTRAINT category_routes_fk_department_id FOREIGN KEY (department_id) REFERENCES departments (id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE problems (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    enterprise_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    visit_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    enterprise_id BINARY(16) NOT NULL,
+    visit_id BINARY(16),
     place INT NOT NULL,
-    reporter_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    reporter_department_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    reporter_id BINARY(16) NOT NULL,
+    reporter_department_id BINARY(16),
     category VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     urgency VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     title VARCHAR(200) NOT NULL,
     description MEDIUMTEXT NOT NULL,
     state VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    department_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    department_id BINARY(16),
     happened_at BIGINT NOT NULL,
     reported_at BIGINT NOT NULL,
     version BIGINT NOT NULL,
@@ -253,11 +253,11 @@ CREATE INDEX problems_routed ON problems (enterprise_id, department_id);
 CREATE INDEX problems_visit ON problems (visit_id, place);
 
 CREATE TABLE notifications (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    user_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    user_id BINARY(16) NOT NULL,
     kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     subject_type VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    subject_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    subject_id BINARY(16) NOT NULL,
     params TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     read_at BIGINT,
@@ -268,9 +268,9 @@ CREATE INDEX notifications_inbox ON notifications (user_id, created_at, id);
 CREATE INDEX notifications_unread ON notifications (user_id, read_at, created_at, id);
 
 CREATE TABLE deliveries (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    notification_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    device_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    notification_id BINARY(16) NOT NULL,
+    device_id BINARY(16) NOT NULL,
     state VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     attempts INT NOT NULL,
     due_at BIGINT NOT NULL,
@@ -284,37 +284,37 @@ CREATE INDEX deliveries_due ON deliveries (state, due_at, id);
 CREATE INDEX deliveries_device ON deliveries (device_id);
 
 CREATE TABLE operations (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    id BINARY(16) NOT NULL PRIMARY KEY,
     operation VARCHAR(60) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    actor_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    actor_id BINARY(16) NOT NULL,
     fingerprint BINARY(32) NOT NULL,
-    record_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    record_id BINARY(16) NOT NULL,
     answer MEDIUMTEXT,
     created_at BIGINT NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE streams (
-    name VARCHAR(48) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    name VARBINARY(17) NOT NULL PRIMARY KEY,
     seq BIGINT NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE changes (
-    stream VARCHAR(48) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    stream VARBINARY(17) NOT NULL,
     seq BIGINT NOT NULL,
     kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    record_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    record_id BINARY(16) NOT NULL,
     PRIMARY KEY (stream, seq)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE audit (
-    id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    id BINARY(16) NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
-    actor_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
-    session_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
+    actor_id BINARY(16),
+    session_id BINARY(16),
     request_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     operation VARCHAR(60) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     kind VARCHAR(40) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    record_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL
+    record_id BINARY(16) NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX audit_record ON audit (record_id, id);
 

@@ -1,5 +1,5 @@
 -- +goose Up
--- Instants are microseconds since 1970 in UTC; ids are UUIDs in lower case; flags are 0 or 1.
+-- Instants are microseconds since 1970 in UTC; ids are UUIDs in sixteen bytes; flags are 0 or 1.
 
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,
@@ -13,10 +13,10 @@ CREATE TABLE signing_keys (
 ) STRICT;
 
 CREATE TABLE departments (
-    id         TEXT    NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL PRIMARY KEY,
     name       TEXT    NOT NULL,
-    head_id    TEXT    REFERENCES users (id),
-    leader_id  TEXT    REFERENCES users (id),
+    head_id    BLOB    REFERENCES users (id),
+    leader_id  BLOB    REFERENCES users (id),
     version    INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -26,7 +26,7 @@ CREATE INDEX departments_head ON departments (head_id);
 CREATE INDEX departments_leader ON departments (leader_id);
 
 CREATE TABLE enterprises (
-    id               TEXT    NOT NULL PRIMARY KEY,
+    id               BLOB    NOT NULL PRIMARY KEY,
     credit_code      TEXT    NOT NULL,
     name             TEXT    NOT NULL,
     search_text      TEXT    NOT NULL,
@@ -47,8 +47,8 @@ CREATE TABLE enterprises (
 CREATE INDEX enterprises_created ON enterprises (created_at, id);
 
 CREATE TABLE contacts (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    enterprise_id TEXT    NOT NULL REFERENCES enterprises (id),
+    id            BLOB    NOT NULL PRIMARY KEY,
+    enterprise_id BLOB    NOT NULL REFERENCES enterprises (id),
     place         INTEGER NOT NULL,
     name          TEXT    NOT NULL,
     phone         TEXT    NOT NULL,
@@ -57,13 +57,13 @@ CREATE TABLE contacts (
 ) STRICT;
 
 CREATE TABLE users (
-    id                   TEXT    NOT NULL PRIMARY KEY,
+    id                   BLOB    NOT NULL PRIMARY KEY,
     phone                TEXT    NOT NULL,
     name                 TEXT    NOT NULL,
     password_hash        TEXT    NOT NULL,
     must_change_password INTEGER NOT NULL,
-    department_id        TEXT    REFERENCES departments (id),
-    enterprise_id        TEXT    REFERENCES enterprises (id),
+    department_id        BLOB    REFERENCES departments (id),
+    enterprise_id        BLOB    REFERENCES enterprises (id),
     main_leader          INTEGER NOT NULL,
     language             TEXT    NOT NULL,
     active               INTEGER NOT NULL,
@@ -77,16 +77,16 @@ CREATE INDEX users_enterprise ON users (enterprise_id);
 CREATE INDEX users_created ON users (created_at, id);
 
 CREATE TABLE user_roles (
-    user_id TEXT NOT NULL REFERENCES users (id),
+    user_id BLOB NOT NULL REFERENCES users (id),
     role    TEXT NOT NULL,
     PRIMARY KEY (user_id, role)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX user_roles_role ON user_roles (role, user_id);
 
 CREATE TABLE sessions (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    user_id       TEXT    NOT NULL REFERENCES users (id),
-    device_id     TEXT,
+    id            BLOB    NOT NULL PRIMARY KEY,
+    user_id       BLOB    NOT NULL REFERENCES users (id),
+    device_id     BLOB,
     generation    INTEGER NOT NULL,
     refresh_hash  BLOB    NOT NULL,
     previous_hash BLOB,
@@ -109,16 +109,16 @@ CREATE INDEX login_attempts_started ON login_attempts (started_at);
 
 CREATE TABLE stream_tickets (
     hash       BLOB    NOT NULL PRIMARY KEY,
-    session_id TEXT    NOT NULL REFERENCES sessions (id),
+    session_id BLOB    NOT NULL REFERENCES sessions (id),
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stream_tickets_expiry ON stream_tickets (expires_at);
 CREATE INDEX stream_tickets_session ON stream_tickets (session_id);
 
 CREATE TABLE devices (
-    id         TEXT    NOT NULL PRIMARY KEY,
-    user_id    TEXT    NOT NULL REFERENCES users (id),
-    session_id TEXT    NOT NULL,
+    id         BLOB    NOT NULL PRIMARY KEY,
+    user_id    BLOB    NOT NULL REFERENCES users (id),
+    session_id BLOB    NOT NULL,
     platform   TEXT    NOT NULL,
     provider   TEXT    NOT NULL,
     push_token TEXT    NOT NULL,
@@ -130,7 +130,7 @@ CREATE INDEX devices_token ON devices (token_hash);
 CREATE INDEX devices_user ON devices (user_id);
 
 CREATE TABLE campaigns (
-    id         TEXT    NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL PRIMARY KEY,
     name       TEXT    NOT NULL,
     activity   TEXT    NOT NULL,
     starts_on  TEXT    NOT NULL,
@@ -143,10 +143,10 @@ CREATE TABLE campaigns (
 CREATE INDEX campaigns_created ON campaigns (created_at, id);
 
 CREATE TABLE assignments (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    campaign_id   TEXT    NOT NULL REFERENCES campaigns (id),
-    enterprise_id TEXT    NOT NULL REFERENCES enterprises (id),
-    cadre_id      TEXT    NOT NULL REFERENCES users (id),
+    id            BLOB    NOT NULL PRIMARY KEY,
+    campaign_id   BLOB    NOT NULL REFERENCES campaigns (id),
+    enterprise_id BLOB    NOT NULL REFERENCES enterprises (id),
+    cadre_id      BLOB    NOT NULL REFERENCES users (id),
     starts_at     INTEGER NOT NULL,
     ends_at       INTEGER,
     active        INTEGER,
@@ -159,11 +159,11 @@ CREATE INDEX assignments_enterprise ON assignments (enterprise_id, cadre_id);
 CREATE INDEX assignments_campaign ON assignments (campaign_id, created_at, id);
 
 CREATE TABLE visits (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    enterprise_id TEXT    NOT NULL REFERENCES enterprises (id),
-    campaign_id   TEXT    REFERENCES campaigns (id),
-    author_id     TEXT    NOT NULL REFERENCES users (id),
-    department_id TEXT    REFERENCES departments (id),
+    id            BLOB    NOT NULL PRIMARY KEY,
+    enterprise_id BLOB    NOT NULL REFERENCES enterprises (id),
+    campaign_id   BLOB    REFERENCES campaigns (id),
+    author_id     BLOB    NOT NULL REFERENCES users (id),
+    department_id BLOB    REFERENCES departments (id),
     started_at    INTEGER NOT NULL,
     ended_at      INTEGER,
     purpose       TEXT    NOT NULL,
@@ -190,9 +190,9 @@ CREATE INDEX visits_problems ON visits (has_problems, received_at, id);
 CREATE INDEX visits_campaign ON visits (campaign_id, received_at, id);
 
 CREATE TABLE visit_versions (
-    visit_id   TEXT    NOT NULL REFERENCES visits (id),
+    visit_id   BLOB    NOT NULL REFERENCES visits (id),
     version    INTEGER NOT NULL,
-    actor_id   TEXT    NOT NULL REFERENCES users (id),
+    actor_id   BLOB    NOT NULL REFERENCES users (id),
     content    TEXT    NOT NULL,
     changed_at INTEGER NOT NULL,
     PRIMARY KEY (visit_id, version)
@@ -200,22 +200,22 @@ CREATE TABLE visit_versions (
 
 CREATE TABLE category_routes (
     category      TEXT NOT NULL PRIMARY KEY,
-    department_id TEXT NOT NULL REFERENCES departments (id)
+    department_id BLOB NOT NULL REFERENCES departments (id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE problems (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    enterprise_id TEXT    NOT NULL REFERENCES enterprises (id),
-    visit_id      TEXT    REFERENCES visits (id),
+    id            BLOB    NOT NULL PRIMARY KEY,
+    enterprise_id BLOB    NOT NULL REFERENCES enterprises (id),
+    visit_id      BLOB    REFERENCES visits (id),
     place         INTEGER NOT NULL,
-    reporter_id   TEXT    NOT NULL REFERENCES users (id),
-    reporter_department_id TEXT REFERENCES departments (id),
+    reporter_id   BLOB    NOT NULL REFERENCES users (id),
+    reporter_department_id BLOB REFERENCES departments (id),
     category      TEXT    NOT NULL,
     urgency       TEXT    NOT NULL,
     title         TEXT    NOT NULL,
     description   TEXT    NOT NULL,
     state         TEXT    NOT NULL,
-    department_id TEXT    REFERENCES departments (id),
+    department_id BLOB    REFERENCES departments (id),
     happened_at   INTEGER NOT NULL,
     reported_at   INTEGER NOT NULL,
     version       INTEGER NOT NULL,
@@ -230,11 +230,11 @@ CREATE INDEX problems_routed ON problems (enterprise_id, department_id);
 CREATE INDEX problems_visit ON problems (visit_id, place);
 
 CREATE TABLE notifications (
-    id           TEXT    NOT NULL PRIMARY KEY,
-    user_id      TEXT    NOT NULL REFERENCES users (id),
+    id           BLOB    NOT NULL PRIMARY KEY,
+    user_id      BLOB    NOT NULL REFERENCES users (id),
     kind         TEXT    NOT NULL,
     subject_type TEXT    NOT NULL,
-    subject_id   TEXT    NOT NULL,
+    subject_id   BLOB    NOT NULL,
     params       TEXT    NOT NULL,
     created_at   INTEGER NOT NULL,
     read_at      INTEGER,
@@ -244,9 +244,9 @@ CREATE INDEX notifications_inbox ON notifications (user_id, created_at, id);
 CREATE INDEX notifications_unread ON notifications (user_id, read_at, created_at, id);
 
 CREATE TABLE deliveries (
-    id              TEXT    NOT NULL PRIMARY KEY,
-    notification_id TEXT    NOT NULL REFERENCES notifications (id),
-    device_id       TEXT    NOT NULL,
+    id              BLOB    NOT NULL PRIMARY KEY,
+    notification_id BLOB    NOT NULL REFERENCES notifications (id),
+    device_id       BLOB    NOT NULL,
     state           TEXT    NOT NULL,
     attempts        INTEGER NOT NULL,
     due_at          INTEGER NOT NULL,
@@ -259,37 +259,37 @@ CREATE INDEX deliveries_due ON deliveries (state, due_at, id);
 CREATE INDEX deliveries_device ON deliveries (device_id);
 
 CREATE TABLE operations (
-    id          TEXT    NOT NULL PRIMARY KEY,
+    id          BLOB    NOT NULL PRIMARY KEY,
     operation   TEXT    NOT NULL,
-    actor_id    TEXT    NOT NULL,
+    actor_id    BLOB    NOT NULL,
     fingerprint BLOB    NOT NULL,
-    record_id   TEXT    NOT NULL,
+    record_id   BLOB    NOT NULL,
     answer      TEXT,
     created_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE streams (
-    name TEXT    NOT NULL PRIMARY KEY,
+    name BLOB    NOT NULL PRIMARY KEY,
     seq  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE changes (
-    stream    TEXT    NOT NULL,
+    stream    BLOB    NOT NULL,
     seq       INTEGER NOT NULL,
     kind      TEXT    NOT NULL,
-    record_id TEXT    NOT NULL,
+    record_id BLOB    NOT NULL,
     PRIMARY KEY (stream, seq)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit (
-    id         TEXT    NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL PRIMARY KEY,
     at         INTEGER NOT NULL,
-    actor_id   TEXT,
-    session_id TEXT,
+    actor_id   BLOB,
+    session_id BLOB,
     request_id TEXT    NOT NULL,
     operation  TEXT    NOT NULL,
     kind       TEXT    NOT NULL,
-    record_id  TEXT    NOT NULL
+    record_id  BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_record ON audit (record_id, id);
 
