@@ -75,19 +75,21 @@ func (h syncHandler) changes(ctx context.Context, in *syncInput) (*syncOutput, e
 
 func (h syncHandler) wire(ctx context.Context, c services.SyncChange) change {
 	w := change{Kind: string(c.Kind), ID: c.ID, Change: "upsert"}
-	switch {
-	case c.Gone:
+	if c.Gone {
 		w.Change = "gone"
-	case c.Enterprise != nil:
-		w.Record = wireEnterprise(*c.Enterprise)
-	case c.Assignment != nil:
-		w.Record = wireAssignment(*c.Assignment)
-	case c.Visit != nil:
-		w.Record = wireVisit(*c.Visit, h.now())
-	case c.Problem != nil:
-		w.Record = wireProblem(*c.Problem)
-	case c.Notification != nil:
-		w.Record = wireNotification(ctx)(*c.Notification)
+		return w
+	}
+	switch record := c.Record.(type) {
+	case models.Enterprise:
+		w.Record = wireEnterprise(record)
+	case models.Assignment:
+		w.Record = wireAssignment(record)
+	case models.Visit:
+		w.Record = wireVisit(record, h.now())
+	case models.Problem:
+		w.Record = wireProblem(record)
+	case models.Notification:
+		w.Record = wireNotification(ctx)(record)
 	}
 	return w
 }

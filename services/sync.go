@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -22,16 +23,37 @@ const (
 	maxWalk = 4 * MaxSync
 )
 
-// SyncChange is one record that the phone must store, or forget when Gone. Of the records one is set.
+// SyncChange is one record that the phone must store, or forget when Gone. Record is the model of the kind.
 type SyncChange struct {
-	Kind         models.RecordKind
-	ID           models.ID
-	Gone         bool
-	Enterprise   *models.Enterprise
-	Assignment   *models.Assignment
-	Visit        *models.Visit
-	Problem      *models.Problem
-	Notification *models.Notification
+	Kind   models.RecordKind
+	ID     models.ID
+	Gone   bool
+	Record any
+}
+
+// syncKind is a kind of record that phones keep, and how those in a scope are found.
+type syncKind struct {
+	kind models.RecordKind
+	find func(q *store.Queries, scope models.Scope, ids []models.ID, found map[models.ID]SyncChange) error
+}
+
+// syncKinds are all kinds of records that phones keep.
+var syncKinds = []syncKind{
+	syncs(models.KindEnterprise, (*store.Queries).EnterprisesByID, func(e models.Enterprise) models.ID { return e.ID }),
+	syncs(models.KindAssignment, (*store.Queries).AssignmentsByID, func(a models.Assignment) models.ID { return a.ID }),
+	syncs(models.KindVisit, (*store.Queries).VisitsByID, func(v models.Visit) models.ID { return v.ID }),
+	syncs(models.KindProblem, (*store.Queries).ProblemsByID, func(p models.Problem) models.ID { return p.ID }),
+	syncs(models.KindNotification, (*store.Queries).NotificationsByID, func(n models.Notification) models.ID { return n.ID }),
+}
+
+func syncs[M any](kind models.RecordKind, find func(*store.Queries, models.Scope, []models.ID) ([]M, error), id func(M) models.ID) syncKind {
+	return syncKind{kind, func(q *store.Queries, scope models.Scope, ids []models.ID, found map[models.ID]SyncChange) error {
+		list, err := find(q, scope, ids)
+		for _, record := range list {
+			found[id(record)] = SyncChange{Kind: kind, ID: id(record), Record: record}
+		}
+		return err
+	}}
 }
 
 // SyncPage is a piece of what changed; More says to ask again at once.
@@ -236,58 +258,19 @@ func (w *walk) had(f *models.Followed, ids map[models.RecordKind][]models.ID) (f
 }
 
 func syncable(kind models.RecordKind) bool {
-	switch kind {
-	case models.KindEnterprise, models.KindAssignment, models.KindVisit, models.KindProblem, models.KindNotification:
-		return true
-	}
-	return false
+	return slices.ContainsFunc(syncKinds, func(k syncKind) bool { return k.kind == kind })
 }
 
 // load finds which of the records are in the scope, one query a kind (two for visits, which carry their problems).
 func (w *walk) load(scope models.Scope, ids map[models.RecordKind][]models.ID) (map[models.ID]SyncChange, error) {
 	found := map[models.ID]SyncChange{}
-	for _, kind := range []models.RecordKind{models.KindEnterprise, models.KindAssignment, models.KindVisit, models.KindProblem, models.KindNotification} {
-		if len(ids[kind]) == 0 {
+	for _, k := range syncKinds {
+		if len(ids[k.kind]) == 0 {
 			continue
 		}
-		if err := w.loadKind(scope, found, kind, ids[kind]); err != nil {
+		if err := k.find(w.q, scope, ids[k.kind], found); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
-}
-
-func (w *walk) loadKind(scope models.Scope, found map[models.ID]SyncChange, kind models.RecordKind, ids []models.ID) error {
-	switch kind {
-	case models.KindEnterprise:
-		list, err := w.q.EnterprisesByID(scope, ids)
-		for i := range list {
-			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Enterprise: &list[i]}
-		}
-		return err
-	case models.KindAssignment:
-		list, err := w.q.AssignmentsByID(scope, ids)
-		for i := range list {
-			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Assignment: &list[i]}
-		}
-		return err
-	case models.KindVisit:
-		list, err := w.q.VisitsByID(scope, ids)
-		for i := range list {
-			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Visit: &list[i]}
-		}
-		return err
-	case models.KindProblem:
-		list, err := w.q.ProblemsByID(scope, ids)
-		for i := range list {
-			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Problem: &list[i]}
-		}
-		return err
-	default:
-		list, err := w.q.NotificationsByID(scope, ids)
-		for i := range list {
-			found[list[i].ID] = SyncChange{Kind: kind, ID: list[i].ID, Notification: &list[i]}
-		}
-		return err
-	}
 }
