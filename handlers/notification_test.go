@@ -315,3 +315,10 @@ func TestPhoneInOtherHands(t *testing.T) {
 		same(t, "deliveries", len(deliveries(w)), 0)
 	})
 }
+
+// Proxies and phones cut off a connection on which nothing comes.
+func TestSilentStreamPings(t *testing.T) {
+	t.Parallel() // it waits for the quarter of a minute that a stream may be silent
+	w := world.New(t)
+	w.As(w.Head).Stream("/me/notifications/stream").Ping()
+}

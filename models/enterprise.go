@@ -34,6 +34,9 @@ const (
 	ResumptionResumed       ResumptionState = "resumed"
 )
 
+// Resumptions are all states of resumption, in the order of the contract.
+var Resumptions = []ResumptionState{ResumptionNotApplicable, ResumptionStopped, ResumptionPartial, ResumptionResumed}
+
 // Position is a place on the map; every position says which reference system it is in.
 type Position struct {
 	Latitude  float64 // degrees

@@ -48,6 +48,12 @@ const (
 	CategoryOther     Category = "other"     // 其他
 )
 
+// Categories are all categories, in the order of the contract.
+var Categories = []Category{
+	CategoryFinance, CategoryPower, CategoryWater, CategoryGas, CategoryLand, CategoryLabour, CategoryLogistics, CategoryPolicy,
+	CategoryApproval, CategorySafety, CategoryOther,
+}
+
 // Urgency says how soon a problem must be taken up.
 type Urgency string
 
@@ -57,14 +63,14 @@ const (
 	UrgencyCritical Urgency = "critical" // 特急
 )
 
-// urgencies in ascending order.
-var urgencies = []Urgency{UrgencyNormal, UrgencyUrgent, UrgencyCritical}
+// Urgencies are all urgencies, in ascending order.
+var Urgencies = []Urgency{UrgencyNormal, UrgencyUrgent, UrgencyCritical}
 
 // Gravest is the highest urgency among the problems, empty when there are none.
 func Gravest(problems []Problem) Urgency {
 	gravest, rank := Urgency(""), -1
 	for _, p := range problems {
-		for i, u := range urgencies {
+		for i, u := range Urgencies {
 			if p.Urgency == u && i > rank {
 				gravest, rank = u, i
 			}

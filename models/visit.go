@@ -40,6 +40,9 @@ const (
 	PurposeOther      Purpose = "other"
 )
 
+// Purposes are all purposes, in the order of the contract.
+var Purposes = []Purpose{PurposeRoutine, PurposeResumption, PurposeSafety, PurposePolicy, PurposeProject, PurposeOther}
+
 const (
 	// AmendmentTime is how long after receipt the author may amend a visit.
 	AmendmentTime = 24 * time.Hour

@@ -84,6 +84,20 @@ func (s *Stream) Next() Event {
 	}
 }
 
+// Ping waits until the stream shows that it is alive; it fails the test when an event comes before.
+func (s *Stream) Ping() {
+	s.world.t.Helper()
+	for {
+		line, ok := s.line()
+		if line == ": ping" {
+			return
+		}
+		if !ok || line != "" {
+			s.world.t.Fatalf("the stream did not ping but said %q", line)
+		}
+	}
+}
+
 // End waits for the end of the stream; it fails the test when an event comes before.
 func (s *Stream) End() {
 	s.world.t.Helper()
