@@ -28,11 +28,12 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if current, known, err := provider.GetVersions(ctx); err == nil && current > known {
-		return fmt.Errorf("the database is at version %d and this program knows %d: use the newer program", current, known)
-	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", err)
+	}
+	// Only after Up: it makes the table of versions under the lock, and whoever looks without it may find the table half made.
+	if current, known, err := provider.GetVersions(ctx); err == nil && current > known {
+		return fmt.Errorf("the database is at version %d and this program knows %d: use the newer program", current, known)
 	}
 	if db.driver == driverSQLite && db.group == nil {
 		if err := db.startWriter(ctx); err != nil {

@@ -65,7 +65,7 @@ func (c readCommitted) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, err
 		}
 	}
-	return conn, nil
+	return newPreparedConn(conn), nil
 }
 
 // Server errors after which the whole transaction may run again.
