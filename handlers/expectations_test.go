@@ -138,6 +138,10 @@ var expectations = []expectation{
 		return request{path + "/contacts", body{"items": []body{{"name": "张厂长", "phone": "13700000000"}}}, []string{s.etag(path)}}
 	}},
 
+	{operation: "get-contact-card", record: "of the mill", want: seesMill, make: func(s *scene) request {
+		return request{path: "/enterprises/" + s.Mill.ID.String() + "/contact-card"}
+	}},
+
 	{operation: "list-campaigns", want: staff, make: at("/campaigns")},
 	{operation: "create-campaign", want: creates, make: func(s *scene) request {
 		return request{path: "/campaigns", body: creation(body{"name": fmt.Sprintf("批次%d", s.next()), "starts_on": "2026-03-01"})}

@@ -19,6 +19,7 @@ func Register(a *api.API, s *services.Services, clock func() time.Time) {
 	registerUsers(a, userHandler{s.Users})
 	registerDepartments(a, departmentHandler{s.Departments})
 	registerEnterprises(a, enterpriseHandler{s.Enterprises})
+	registerContactCard(a, enterpriseHandler{s.Enterprises})
 	registerCampaigns(a, campaignHandler{s.Campaigns})
 	registerVisits(a, visitHandler{s.Visits, clock})
 	registerProblems(a, problemHandler{s.Problems})

@@ -210,6 +210,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		check("actor", func(tx *Tx) error { _, err := tx.Actor(number(300_000)); return err })
 		check("end sessions", func(tx *Tx) error { return tx.EndSessions(cadre.ID, models.ID{}, "x") })
 		check("services", func(tx *Tx) error { _, err := tx.Services(cadre.ID, z.enterprises[0].ID); return err })
+		check("officers", func(tx *Tx) error { _, err := tx.Officers(z.enterprises[0].ID); return err })
 		check("user by phone", func(tx *Tx) error { _, err := tx.UserByPhone(cadre.Phone); return err })
 		check("around", func(tx *Tx) error { _, err := tx.departmentsAround(z.enterprises[0].ID); return err })
 		check("history", func(tx *Tx) error { _, err := tx.VisitHistory(number(100_001)); return err })
