@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 )
 
 // A phone follows the streams of its owner's scope. How much of a stream it sees depends on why it follows it.
@@ -221,7 +222,7 @@ func DecodeCursor(text string, key SigningKey) (c Cursor, err error) {
 		f.Mode, f.Was = r.byte(), r.byte()
 		f.Mark = r.uint32()
 		f.Seq, f.Until = r.varint(), r.varint()
-		if r.b == nil || len(f.Stream) < 2 {
+		if r.b == nil || !f.Stream.valid() {
 			return Cursor{}, ErrCursor.Because(errors.New("signed cursor does not parse"))
 		}
 		c.Read = append(c.Read, f)
@@ -234,6 +235,17 @@ func tagOf(key SigningKey, body []byte) []byte {
 	mac.Write([]byte("sync cursor"))
 	mac.Write(body)
 	return mac.Sum(nil)[:cursorTag]
+}
+
+// valid tells whether the name is that of a user, an enterprise or a department, or of a part of the zone.
+func (s Stream) valid() bool {
+	switch len(s) {
+	case 17:
+		return s[0] == 'u' || s[0] == 'e' || s[0] == 'd'
+	case 2:
+		return s[0] == 'z' && strings.IndexByte(hexDigits, s[1]) >= 0
+	}
+	return false
 }
 
 // reader takes bytes off the front; after a fault it is empty and nil.
