@@ -52,8 +52,8 @@ type insideWrite struct{}
 // before it starts gets the context's error and nothing happens; afterwards it runs to its end. On SQLite closures that
 // wait at the same time share one commit; on a MySQL-compatible server a deadlock runs the closure again.
 //
-// Errors: the closure's own; ErrNested, ErrCutOff, ErrTransactionEnded; models.ErrUnavailable when the commit failed
-// or the server was too busy, after which the caller may try again.
+// Errors: the closure's own; ErrNested, ErrTransactionEnded; models.ErrUnavailable when the commit failed, the server was
+// too busy, or the closure was cut off (then ErrCutOff is its cause), after which the caller may try again.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if ctx.Value(insideWrite{}) != nil {
 		return ErrNested
@@ -81,6 +81,10 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	if err == nil && len(touched) > 0 {
 		db.committed.call(touched)
+	}
+	if errors.Is(err, ErrCutOff) {
+		// Mostly it waited for others too long, and nothing has happened: it may be sent again.
+		return models.ErrUnavailable.Because(err)
 	}
 	return err
 }

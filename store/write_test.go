@@ -276,7 +276,7 @@ func TestCutOffClosureLeavesTheOthersAlone(t *testing.T) {
 			late = mark(tx, "late")
 			return nil
 		})
-		if !errors.Is(err, ErrCutOff) {
+		if !errors.Is(err, ErrCutOff) || !errors.Is(err, models.ErrUnavailable) {
 			t.Error(err)
 		}
 	})

@@ -167,7 +167,12 @@ func (s *server) loginAs(p product.Person) (string, error) {
 		return "", err
 	}
 	defer c.close()
-	status, body, err := c.do(send(http.MethodPost, s.Address, "/api/v1/auth/login", "", fmt.Appendf(nil, `{"phone":%q,"password":%q}`, p.Phone, product.Password)))
+	request := send(http.MethodPost, s.Address, "/api/v1/auth/login", "", fmt.Appendf(nil, `{"phone":%q,"password":%q}`, p.Phone, product.Password))
+	status, body, err := c.do(request)
+	for tries := 1; status == http.StatusServiceUnavailable && tries < 10; tries++ {
+		// A server that is too busy has kept the request waiting and asks for it again.
+		status, body, err = c.do(request)
+	}
 	if err != nil {
 		return "", err
 	}

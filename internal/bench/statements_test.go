@@ -45,7 +45,9 @@ func TestBareRunsTheProductsStatements(t *testing.T) {
 	must(t, err)
 	t.Cleanup(process.Kill)
 	lianqi := &server{Process: process}
-	must(t, lianqi.login(&d.zone))
+	if err := lianqi.login(&d.zone); err != nil {
+		t.Fatalf("%v\n%s", err, process.Log())
+	}
 	bare, err := new(bench).startBare(d)
 	must(t, err)
 	t.Cleanup(bare.Kill)
